@@ -47,7 +47,7 @@ types: $(STAMP) ## mypy, strict
 
 proto: $(STAMP) ## generate Python from proto/
 	@$(BIN)/python -m grpc_tools.protoc --proto_path=proto --python_out=. --mypy_out=quiet:. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy $(sort $(wildcard proto/topics/v1/*.proto))
-	@$(BIN)/python -m grpc_tools.protoc --proto_path=proto --python_out=. --grpc_python_out=. --mypy_out=quiet:. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy $(sort $(wildcard proto/connector/v1/*.proto))
+	@$(BIN)/python -m grpc_tools.protoc --proto_path=proto --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet:. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc $(sort $(wildcard proto/connector/v1/*.proto))
 
 clean: ## remove caches and the data folder (asks nothing: .tapeline holds the paper venue's state)
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .tapeline

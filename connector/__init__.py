@@ -1,0 +1,1 @@
+"""The only process with venue keys and venue connections (GRPC-1): publishes what happens, does what intents ask."""

@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PACKAGES := topics connector agents projections venue observability tapeline
 ARGS ?=
 
-.PHONY: help setup run test lint format types proto proto-check bench clean
+.PHONY: help setup run test lint format types proto proto-check release-schema bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -48,6 +48,16 @@ types: $(STAMP) ## mypy, strict
 proto: $(STAMP) ## generate Python from proto/
 	@$(BIN)/python -m grpc_tools.protoc --proto_path=proto --python_out=. --mypy_out=quiet:. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy $(sort $(wildcard proto/topics/v1/*.proto))
 	@$(BIN)/python -m grpc_tools.protoc --proto_path=proto --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet:. --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc $(sort $(wildcard proto/connector/v1/*.proto))
+
+proto-check: $(STAMP)
+	@cd proto && ../$(BIN)/buf lint
+	@cd proto && ../$(BIN)/buf breaking --against released.binpb
+	@$(MAKE) --no-print-directory proto
+	@git diff --exit-code --stat -- '*_pb2*.py' '*_pb2*.pyi' \
+	  || { echo "generated code was not fresh: commit what make proto wrote" >&2; exit 1; }
+
+release-schema: $(STAMP) ## freeze the schema as it is now: from here on buf breaking guards it
+	@cd proto && ../$(BIN)/buf build -o released.binpb
 
 clean: ## remove caches and the data folder (asks nothing: .tapeline holds the paper venue's state)
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .tapeline

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from topics.catalogue import BY_NAME, Topic
 from topics.errors import TopicMismatchError
@@ -48,6 +49,8 @@ async def apply(address: LogAddress, *, replication_factor: int = 1) -> list[Top
             await admin.alter_configs(
                 [_resource(BY_NAME[name], address, BY_NAME[name].configuration) for name in sorted(changed)]
             )
+        if found:
+            await _settled(admin, address)
         return found
 
 
@@ -67,6 +70,20 @@ class _Admin:
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.close()
+
+
+@retry(
+    retry=retry_if_exception_type(TopicMismatchError),
+    stop=stop_after_delay(30),
+    wait=wait_exponential(multiplier=0.02, max=0.5),
+    reraise=True,
+)
+async def _settled(admin: AIOKafkaAdminClient, address: LogAddress) -> None:
+    """A broker answers before all of it knows: returns when what was asked for is what is seen."""
+    left = await _differences(admin, address)
+    if left:
+        told = "; ".join(f"{entry.topic}: {entry.kind}, wanted {entry.expected}" for entry in left)
+        raise TopicMismatchError(f"the broker took the changes but does not show them after 30 s: {told}")
 
 
 async def _differences(admin: AIOKafkaAdminClient, address: LogAddress) -> list[TopicDifference]:

@@ -1,0 +1,1 @@
+"""A real single-node Kafka and a real Postgres from packages, as children of ours in a data folder."""

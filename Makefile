@@ -56,6 +56,9 @@ proto-check: $(STAMP)
 	@git diff --exit-code --stat -- '*_pb2*.py' '*_pb2*.pyi' \
 	  || { echo "generated code was not fresh: commit what make proto wrote" >&2; exit 1; }
 
+bench: $(STAMP) ## measure, and write docs/benchmarks.md (ARGS="engine gateway" for some of them)
+	@$(BIN)/python -m benchmarks $(ARGS) --json docs/benchmarks.json --page docs/benchmarks.md
+
 release-schema: $(STAMP) ## freeze the schema as it is now: from here on buf breaking guards it
 	@cd proto && ../$(BIN)/buf build -o released.binpb
 

@@ -26,7 +26,7 @@ from topics.v1 import common_pb2 as topics_dot_v1_dot_common__pb2
 from topics.v1 import slots_pb2 as topics_dot_v1_dot_slots__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15topics/v1/state.proto\x12\ttopics.v1\x1a\x16topics/v1/common.proto\x1a\x15topics/v1/slots.proto\"Y\n\x08Outgoing\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\x0c\x12\r\n\x05value\x18\x03 \x01(\x0c\x12\"\n\x07headers\x18\x04 \x03(\x0b\x32\x11.topics.v1.Header\"%\n\x06Header\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\"\xe1\x01\n\x08GridSlot\x12\x0c\n\x04slot\x18\x01 \x01(\x12\x12#\n\x05state\x18\x02 \x01(\x0e\x32\x14.topics.v1.SlotState\x12\x1d\n\x04side\x18\x03 \x01(\x0e\x32\x0f.topics.v1.Side\x12\x13\n\x0bprice_ticks\x18\x04 \x01(\x03\x12\x15\n\rquantity_lots\x18\x05 \x01(\x03\x12\x13\n\x0b\x66illed_lots\x18\x06 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\r\x12\x17\n\x0f\x63lient_order_id\x18\x08 \x01(\t\x12\x18\n\x10\x63\x61ncel_requested\x18\t \x01(\x08\"\xf9\x04\n\tGridState\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\x0e\n\x06paused\x18\x02 \x01(\x08\x12\x38\n\nparameters\x18\x03 \x03(\x0b\x32$.topics.v1.GridState.ParametersEntry\x12\x1f\n\x05grain\x18\x04 \x01(\x0b\x32\x10.topics.v1.Grain\x12\x14\n\x0cmin_notional\x18\x05 \x01(\t\x12\x19\n\x11min_quantity_lots\x18\x06 \x01(\x03\x12\x14\n\x0corigin_ticks\x18\x07 \x01(\x03\x12\x16\n\x0einterval_ticks\x18\x08 \x01(\x03\x12\x0e\n\x06\x63\x65nter\x18\t \x01(\x12\x12\x11\n\tbid_ticks\x18\n \x01(\x03\x12\x11\n\task_ticks\x18\x0b \x01(\x03\x12\x15\n\rposition_lots\x18\x0c \x01(\x03\x12\x14\n\x0cslot_version\x18\r \x01(\x04\x12\"\n\x05slots\x18\x0e \x03(\x0b\x32\x13.topics.v1.GridSlot\x12\x34\n\x08\x61ttempts\x18\x0f \x03(\x0b\x32\".topics.v1.GridState.AttemptsEntry\x12\x32\n\x07tripped\x18\x10 \x03(\x0b\x32!.topics.v1.GridState.TrippedEntry\x12\r\n\x05\x65poch\x18\x11 \x01(\r\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rAttemptsEntry\x12\x0b\n\x03key\x18\x01 \x01(\x12\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a.\n\x0cTrippedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"D\n\nPricePoint\x12\x0f\n\x07time_ms\x18\x01 \x01(\x03\x12\x11\n\tlow_ticks\x18\x02 \x01(\x03\x12\x12\n\nhigh_ticks\x18\x03 \x01(\x03\"\x94\x01\n\x0fVolatilityState\x12\x1f\n\x05grain\x18\x01 \x01(\x0b\x32\x10.topics.v1.Grain\x12%\n\x06window\x18\x02 \x03(\x0b\x32\x15.topics.v1.PricePoint\x12\x0f\n\x07tripped\x18\x03 \x01(\x08\x12\x17\n\x0ftripped_time_ms\x18\x04 \x01(\x03\x12\x0f\n\x07version\x18\x05 \x01(\x04\"\\\n\x0eSymbolExposure\x12\x15\n\rposition_lots\x18\x01 \x01(\x03\x12\x1f\n\x05grain\x18\x02 \x01(\x0b\x32\x10.topics.v1.Grain\x12\x12\n\nmark_price\x18\x03 \x01(\t\"\xb4\x01\n\rExposureState\x12\x36\n\x07symbols\x18\x01 \x03(\x0b\x32%.topics.v1.ExposureState.SymbolsEntry\x12\x0f\n\x07tripped\x18\x02 \x01(\x08\x12\x0f\n\x07version\x18\x03 \x01(\x04\x1aI\n\x0cSymbolsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x05value\x18\x02 \x01(\x0b\x32\x19.topics.v1.SymbolExposure:\x02\x38\x01\"\xbe\x03\n\nAgentState\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05venue\x18\x02 \x01(\t\x12\x0e\n\x06symbol\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x04\x12\x35\n\x08\x63ontains\x18\x06 \x03(\x0b\x32#.topics.v1.AgentState.ContainsEntry\x12#\n\x06outbox\x18\x07 \x03(\x0b\x32\x13.topics.v1.Outgoing\x12\x16\n\x0emarket_time_ms\x18\x08 \x01(\x03\x12\x18\n\x10market_update_id\x18\t \x01(\x04\x12\x12\n\nmarket_seq\x18\n \x01(\x04\x12$\n\x04grid\x18\x0b \x01(\x0b\x32\x14.topics.v1.GridStateH\x00\x12\x30\n\nvolatility\x18\x0c \x01(\x0b\x32\x1a.topics.v1.VolatilityStateH\x00\x12,\n\x08\x65xposure\x18\r \x01(\x0b\x32\x18.topics.v1.ExposureStateH\x00\x1a/\n\rContainsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x07\n\x05stateb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15topics/v1/state.proto\x12\ttopics.v1\x1a\x16topics/v1/common.proto\x1a\x15topics/v1/slots.proto\"Y\n\x08Outgoing\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\x0c\x12\r\n\x05value\x18\x03 \x01(\x0c\x12\"\n\x07headers\x18\x04 \x03(\x0b\x32\x11.topics.v1.Header\"%\n\x06Header\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\"\xb5\x02\n\x08GridSlot\x12\x0c\n\x04slot\x18\x01 \x01(\x12\x12#\n\x05state\x18\x02 \x01(\x0e\x32\x14.topics.v1.SlotState\x12\x1d\n\x04side\x18\x03 \x01(\x0e\x32\x0f.topics.v1.Side\x12\x13\n\x0bprice_ticks\x18\x04 \x01(\x03\x12\x15\n\rquantity_lots\x18\x05 \x01(\x03\x12\x13\n\x0b\x66illed_lots\x18\x06 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x07 \x01(\r\x12\x17\n\x0f\x63lient_order_id\x18\x08 \x01(\t\x12\x18\n\x10\x63\x61ncel_requested\x18\t \x01(\x08\x12\x0f\n\x07\x63\x61ncels\x18\n \x01(\r\x12\x15\n\rblocked_ticks\x18\x0b \x01(\x03\x12\x10\n\x08refusals\x18\x0c \x01(\r\x12\x18\n\x10\x62locked_until_ms\x18\r \x01(\x03\"s\n\rFinishedOrder\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x1d\n\x04side\x18\x02 \x01(\x0e\x32\x0f.topics.v1.Side\x12\x15\n\rquantity_lots\x18\x03 \x01(\x03\x12\x13\n\x0b\x66illed_lots\x18\x04 \x01(\x03\"u\n\x10InstrumentLimits\x12\x1f\n\x05grain\x18\x01 \x01(\x0b\x32\x10.topics.v1.Grain\x12\x14\n\x0cmin_notional\x18\x02 \x01(\t\x12\x19\n\x11min_quantity_lots\x18\x03 \x01(\x03\x12\x0f\n\x07trading\x18\x04 \x01(\x08\"\xae\x07\n\tGridState\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\x0e\n\x06paused\x18\x02 \x01(\x08\x12\x38\n\nparameters\x18\x03 \x03(\x0b\x32$.topics.v1.GridState.ParametersEntry\x12\x1f\n\x05grain\x18\x04 \x01(\x0b\x32\x10.topics.v1.Grain\x12\x14\n\x0cmin_notional\x18\x05 \x01(\t\x12\x19\n\x11min_quantity_lots\x18\x06 \x01(\x03\x12\x14\n\x0corigin_ticks\x18\x07 \x01(\x03\x12\x16\n\x0einterval_ticks\x18\x08 \x01(\x03\x12\x0e\n\x06\x63\x65nter\x18\t \x01(\x12\x12\x11\n\tbid_ticks\x18\n \x01(\x03\x12\x11\n\task_ticks\x18\x0b \x01(\x03\x12\x15\n\rposition_lots\x18\x0c \x01(\x03\x12\x14\n\x0cslot_version\x18\r \x01(\x04\x12\"\n\x05slots\x18\x0e \x03(\x0b\x32\x13.topics.v1.GridSlot\x12\x34\n\x08\x61ttempts\x18\x0f \x03(\x0b\x32\".topics.v1.GridState.AttemptsEntry\x12\x32\n\x07tripped\x18\x10 \x03(\x0b\x32!.topics.v1.GridState.TrippedEntry\x12\r\n\x05\x65poch\x18\x11 \x01(\r\x12\x0f\n\x07\x61\x63\x63ount\x18\x12 \x01(\t\x12\x12\n\nrestarting\x18\x13 \x01(\x08\x12\x0f\n\x07time_ms\x18\x14 \x01(\x03\x12\x16\n\x0e\x63\x65nter_time_ms\x18\x15 \x01(\x03\x12=\n\rrisk_versions\x18\x16 \x03(\x0b\x32&.topics.v1.GridState.RiskVersionsEntry\x12*\n\x08\x66inished\x18\x17 \x03(\x0b\x32\x18.topics.v1.FinishedOrder\x12\x0f\n\x07trading\x18\x18 \x01(\x08\x12\x34\n\x0fnext_instrument\x18\x19 \x01(\x0b\x32\x1b.topics.v1.InstrumentLimits\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rAttemptsEntry\x12\x0b\n\x03key\x18\x01 \x01(\x12\x12\r\n\x05value\x18\x02 \x01(\r:\x02\x38\x01\x1a.\n\x0cTrippedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x1a\x33\n\x11RiskVersionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"D\n\nPricePoint\x12\x0f\n\x07time_ms\x18\x01 \x01(\x03\x12\x11\n\tlow_ticks\x18\x02 \x01(\x03\x12\x12\n\nhigh_ticks\x18\x03 \x01(\x03\"\xab\x01\n\x0fVolatilityState\x12\x1f\n\x05grain\x18\x01 \x01(\x0b\x32\x10.topics.v1.Grain\x12%\n\x06window\x18\x02 \x03(\x0b\x32\x15.topics.v1.PricePoint\x12\x0f\n\x07tripped\x18\x03 \x01(\x08\x12\x17\n\x0ftripped_time_ms\x18\x04 \x01(\x03\x12\x0f\n\x07version\x18\x05 \x01(\x04\x12\x15\n\rcalm_since_ms\x18\x06 \x01(\x03\"\\\n\x0eSymbolExposure\x12\x15\n\rposition_lots\x18\x01 \x01(\x03\x12\x1f\n\x05grain\x18\x02 \x01(\x0b\x32\x10.topics.v1.Grain\x12\x12\n\nmark_price\x18\x03 \x01(\t\"\xb4\x01\n\rExposureState\x12\x36\n\x07symbols\x18\x01 \x03(\x0b\x32%.topics.v1.ExposureState.SymbolsEntry\x12\x0f\n\x07tripped\x18\x02 \x01(\x08\x12\x0f\n\x07version\x18\x03 \x01(\x04\x1aI\n\x0cSymbolsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x05value\x18\x02 \x01(\x0b\x32\x19.topics.v1.SymbolExposure:\x02\x38\x01\"\xf8\x03\n\nAgentState\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05venue\x18\x02 \x01(\t\x12\x0e\n\x06symbol\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\x04\x12\x35\n\x08\x63ontains\x18\x06 \x03(\x0b\x32#.topics.v1.AgentState.ContainsEntry\x12#\n\x06outbox\x18\x07 \x03(\x0b\x32\x13.topics.v1.Outgoing\x12\x16\n\x0emarket_time_ms\x18\x08 \x01(\x03\x12\x18\n\x10market_update_id\x18\t \x01(\x04\x12\x12\n\nmarket_seq\x18\n \x01(\x04\x12\x1a\n\x12market_received_ns\x18\x0e \x01(\x03\x12\x0c\n\x04term\x18\x0f \x01(\x04\x12\x0e\n\x06halted\x18\x10 \x01(\t\x12$\n\x04grid\x18\x0b \x01(\x0b\x32\x14.topics.v1.GridStateH\x00\x12\x30\n\nvolatility\x18\x0c \x01(\x0b\x32\x1a.topics.v1.VolatilityStateH\x00\x12,\n\x08\x65xposure\x18\r \x01(\x0b\x32\x18.topics.v1.ExposureStateH\x00\x1a/\n\rContainsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x42\x07\n\x05stateb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GRIDSTATE_ATTEMPTSENTRY']._serialized_options = b'8\001'
   _globals['_GRIDSTATE_TRIPPEDENTRY']._loaded_options = None
   _globals['_GRIDSTATE_TRIPPEDENTRY']._serialized_options = b'8\001'
+  _globals['_GRIDSTATE_RISKVERSIONSENTRY']._loaded_options = None
+  _globals['_GRIDSTATE_RISKVERSIONSENTRY']._serialized_options = b'8\001'
   _globals['_EXPOSURESTATE_SYMBOLSENTRY']._loaded_options = None
   _globals['_EXPOSURESTATE_SYMBOLSENTRY']._serialized_options = b'8\001'
   _globals['_AGENTSTATE_CONTAINSENTRY']._loaded_options = None
@@ -48,27 +50,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HEADER']._serialized_start=174
   _globals['_HEADER']._serialized_end=211
   _globals['_GRIDSLOT']._serialized_start=214
-  _globals['_GRIDSLOT']._serialized_end=439
-  _globals['_GRIDSTATE']._serialized_start=442
-  _globals['_GRIDSTATE']._serialized_end=1075
-  _globals['_GRIDSTATE_PARAMETERSENTRY']._serialized_start=929
-  _globals['_GRIDSTATE_PARAMETERSENTRY']._serialized_end=978
-  _globals['_GRIDSTATE_ATTEMPTSENTRY']._serialized_start=980
-  _globals['_GRIDSTATE_ATTEMPTSENTRY']._serialized_end=1027
-  _globals['_GRIDSTATE_TRIPPEDENTRY']._serialized_start=1029
-  _globals['_GRIDSTATE_TRIPPEDENTRY']._serialized_end=1075
-  _globals['_PRICEPOINT']._serialized_start=1077
-  _globals['_PRICEPOINT']._serialized_end=1145
-  _globals['_VOLATILITYSTATE']._serialized_start=1148
-  _globals['_VOLATILITYSTATE']._serialized_end=1296
-  _globals['_SYMBOLEXPOSURE']._serialized_start=1298
-  _globals['_SYMBOLEXPOSURE']._serialized_end=1390
-  _globals['_EXPOSURESTATE']._serialized_start=1393
-  _globals['_EXPOSURESTATE']._serialized_end=1573
-  _globals['_EXPOSURESTATE_SYMBOLSENTRY']._serialized_start=1500
-  _globals['_EXPOSURESTATE_SYMBOLSENTRY']._serialized_end=1573
-  _globals['_AGENTSTATE']._serialized_start=1576
-  _globals['_AGENTSTATE']._serialized_end=2022
-  _globals['_AGENTSTATE_CONTAINSENTRY']._serialized_start=1966
-  _globals['_AGENTSTATE_CONTAINSENTRY']._serialized_end=2013
+  _globals['_GRIDSLOT']._serialized_end=523
+  _globals['_FINISHEDORDER']._serialized_start=525
+  _globals['_FINISHEDORDER']._serialized_end=640
+  _globals['_INSTRUMENTLIMITS']._serialized_start=642
+  _globals['_INSTRUMENTLIMITS']._serialized_end=759
+  _globals['_GRIDSTATE']._serialized_start=762
+  _globals['_GRIDSTATE']._serialized_end=1704
+  _globals['_GRIDSTATE_PARAMETERSENTRY']._serialized_start=1505
+  _globals['_GRIDSTATE_PARAMETERSENTRY']._serialized_end=1554
+  _globals['_GRIDSTATE_ATTEMPTSENTRY']._serialized_start=1556
+  _globals['_GRIDSTATE_ATTEMPTSENTRY']._serialized_end=1603
+  _globals['_GRIDSTATE_TRIPPEDENTRY']._serialized_start=1605
+  _globals['_GRIDSTATE_TRIPPEDENTRY']._serialized_end=1651
+  _globals['_GRIDSTATE_RISKVERSIONSENTRY']._serialized_start=1653
+  _globals['_GRIDSTATE_RISKVERSIONSENTRY']._serialized_end=1704
+  _globals['_PRICEPOINT']._serialized_start=1706
+  _globals['_PRICEPOINT']._serialized_end=1774
+  _globals['_VOLATILITYSTATE']._serialized_start=1777
+  _globals['_VOLATILITYSTATE']._serialized_end=1948
+  _globals['_SYMBOLEXPOSURE']._serialized_start=1950
+  _globals['_SYMBOLEXPOSURE']._serialized_end=2042
+  _globals['_EXPOSURESTATE']._serialized_start=2045
+  _globals['_EXPOSURESTATE']._serialized_end=2225
+  _globals['_EXPOSURESTATE_SYMBOLSENTRY']._serialized_start=2152
+  _globals['_EXPOSURESTATE_SYMBOLSENTRY']._serialized_end=2225
+  _globals['_AGENTSTATE']._serialized_start=2228
+  _globals['_AGENTSTATE']._serialized_end=2732
+  _globals['_AGENTSTATE_CONTAINSENTRY']._serialized_start=2676
+  _globals['_AGENTSTATE_CONTAINSENTRY']._serialized_end=2723
 # @@protoc_insertion_point(module_scope)

@@ -88,6 +88,10 @@ class GridSlot(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     CLIENT_ORDER_ID_FIELD_NUMBER: _builtins.int
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
+    CANCELS_FIELD_NUMBER: _builtins.int
+    BLOCKED_TICKS_FIELD_NUMBER: _builtins.int
+    REFUSALS_FIELD_NUMBER: _builtins.int
+    BLOCKED_UNTIL_MS_FIELD_NUMBER: _builtins.int
     slot: _builtins.int
     state: _slots_pb2.SlotState.ValueType
     side: _common_pb2.Side.ValueType
@@ -98,6 +102,13 @@ class GridSlot(_message.Message):
     client_order_id: _builtins.str
     cancel_requested: _builtins.bool
     """A cancel is on its way."""
+    cancels: _builtins.int
+    """Cancels asked for this order so far; part of each cancel's intent id."""
+    blocked_ticks: _builtins.int
+    """FREE after a post-only rejection: no new order while the opposite best price is this one (ORD-9). 0: none."""
+    refusals: _builtins.int
+    """Orders of this slot refused in a row for another reason, and the market time before which none is sent."""
+    blocked_until_ms: _builtins.int
     def __init__(
         self,
         *,
@@ -110,14 +121,80 @@ class GridSlot(_message.Message):
         attempt: _builtins.int = ...,
         client_order_id: _builtins.str = ...,
         cancel_requested: _builtins.bool = ...,
+        cancels: _builtins.int = ...,
+        blocked_ticks: _builtins.int = ...,
+        refusals: _builtins.int = ...,
+        blocked_until_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cancel_requested", b"cancel_requested", "client_order_id", b"client_order_id", "filled_lots", b"filled_lots", "price_ticks", b"price_ticks", "quantity_lots", b"quantity_lots", "side", b"side", "slot", b"slot", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "blocked_ticks", b"blocked_ticks", "blocked_until_ms", b"blocked_until_ms", "cancel_requested", b"cancel_requested", "cancels", b"cancels", "client_order_id", b"client_order_id", "filled_lots", b"filled_lots", "price_ticks", b"price_ticks", "quantity_lots", b"quantity_lots", "refusals", b"refusals", "side", b"side", "slot", b"slot", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GridSlot: _TypeAlias = GridSlot  # noqa: Y015
+
+@_typing.final
+class FinishedOrder(_message.Message):
+    """An order that has ended, remembered for fills that come late."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_ORDER_ID_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    QUANTITY_LOTS_FIELD_NUMBER: _builtins.int
+    FILLED_LOTS_FIELD_NUMBER: _builtins.int
+    client_order_id: _builtins.str
+    side: _common_pb2.Side.ValueType
+    quantity_lots: _builtins.int
+    filled_lots: _builtins.int
+    def __init__(
+        self,
+        *,
+        client_order_id: _builtins.str = ...,
+        side: _common_pb2.Side.ValueType = ...,
+        quantity_lots: _builtins.int = ...,
+        filled_lots: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "filled_lots", b"filled_lots", "quantity_lots", b"quantity_lots", "side", b"side"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FinishedOrder: _TypeAlias = FinishedOrder  # noqa: Y015
+
+@_typing.final
+class InstrumentLimits(_message.Message):
+    """What the grid needs to know of its instrument."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRAIN_FIELD_NUMBER: _builtins.int
+    MIN_NOTIONAL_FIELD_NUMBER: _builtins.int
+    MIN_QUANTITY_LOTS_FIELD_NUMBER: _builtins.int
+    TRADING_FIELD_NUMBER: _builtins.int
+    min_notional: _builtins.str
+    """Quote currency, decimal string."""
+    min_quantity_lots: _builtins.int
+    trading: _builtins.bool
+    @_builtins.property
+    def grain(self) -> _common_pb2.Grain: ...
+    def __init__(
+        self,
+        *,
+        grain: _common_pb2.Grain | None = ...,
+        min_notional: _builtins.str = ...,
+        min_quantity_lots: _builtins.int = ...,
+        trading: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grain", b"grain"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grain", b"grain", "min_notional", b"min_notional", "min_quantity_lots", b"min_quantity_lots", "trading", b"trading"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InstrumentLimits: _TypeAlias = InstrumentLimits  # noqa: Y015
 
 @_typing.final
 class GridState(_message.Message):
@@ -183,6 +260,26 @@ class GridState(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class RiskVersionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ACTIVE_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
@@ -200,6 +297,14 @@ class GridState(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     TRIPPED_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    RESTARTING_FIELD_NUMBER: _builtins.int
+    TIME_MS_FIELD_NUMBER: _builtins.int
+    CENTER_TIME_MS_FIELD_NUMBER: _builtins.int
+    RISK_VERSIONS_FIELD_NUMBER: _builtins.int
+    FINISHED_FIELD_NUMBER: _builtins.int
+    TRADING_FIELD_NUMBER: _builtins.int
+    NEXT_INSTRUMENT_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     paused: _builtins.bool
     min_notional: _builtins.str
@@ -215,6 +320,13 @@ class GridState(_message.Message):
     slot_version: _builtins.int
     epoch: _builtins.int
     """Grows when an operator starts the grid anew; part of every client order id."""
+    account: _builtins.str
+    restarting: _builtins.bool
+    """The grid starts anew once all its orders have ended."""
+    time_ms: _builtins.int
+    """Time of the newest quote, and of the newest fill that moved the center (the venue's clock)."""
+    center_time_ms: _builtins.int
+    trading: _builtins.bool
     @_builtins.property
     def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -228,6 +340,18 @@ class GridState(_message.Message):
     @_builtins.property
     def tripped(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """rule -> action of what is tripped now."""
+
+    @_builtins.property
+    def risk_versions(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """rule -> version of its newest event; older ones are repeats."""
+
+    @_builtins.property
+    def finished(self) -> _containers.RepeatedCompositeFieldContainer[Global___FinishedOrder]:
+        """The newest ones, oldest first."""
+
+    @_builtins.property
+    def next_instrument(self) -> Global___InstrumentLimits:
+        """Taken over when the grid starts anew: a change of grain while orders were open."""
 
     def __init__(
         self,
@@ -249,10 +373,18 @@ class GridState(_message.Message):
         attempts: _abc.Mapping[_builtins.int, _builtins.int] | None = ...,
         tripped: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         epoch: _builtins.int = ...,
+        account: _builtins.str = ...,
+        restarting: _builtins.bool = ...,
+        time_ms: _builtins.int = ...,
+        center_time_ms: _builtins.int = ...,
+        risk_versions: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        finished: _abc.Iterable[Global___FinishedOrder] | None = ...,
+        trading: _builtins.bool = ...,
+        next_instrument: Global___InstrumentLimits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["grain", b"grain"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grain", b"grain", "next_instrument", b"next_instrument"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "ask_ticks", b"ask_ticks", "attempts", b"attempts", "bid_ticks", b"bid_ticks", "center", b"center", "epoch", b"epoch", "grain", b"grain", "interval_ticks", b"interval_ticks", "min_notional", b"min_notional", "min_quantity_lots", b"min_quantity_lots", "origin_ticks", b"origin_ticks", "parameters", b"parameters", "paused", b"paused", "position_lots", b"position_lots", "slot_version", b"slot_version", "slots", b"slots", "tripped", b"tripped"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "active", b"active", "ask_ticks", b"ask_ticks", "attempts", b"attempts", "bid_ticks", b"bid_ticks", "center", b"center", "center_time_ms", b"center_time_ms", "epoch", b"epoch", "finished", b"finished", "grain", b"grain", "interval_ticks", b"interval_ticks", "min_notional", b"min_notional", "min_quantity_lots", b"min_quantity_lots", "next_instrument", b"next_instrument", "origin_ticks", b"origin_ticks", "parameters", b"parameters", "paused", b"paused", "position_lots", b"position_lots", "restarting", b"restarting", "risk_versions", b"risk_versions", "slot_version", b"slot_version", "slots", b"slots", "time_ms", b"time_ms", "trading", b"trading", "tripped", b"tripped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -292,9 +424,12 @@ class VolatilityState(_message.Message):
     TRIPPED_FIELD_NUMBER: _builtins.int
     TRIPPED_TIME_MS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    CALM_SINCE_MS_FIELD_NUMBER: _builtins.int
     tripped: _builtins.bool
     tripped_time_ms: _builtins.int
     version: _builtins.int
+    calm_since_ms: _builtins.int
+    """Since when the range has been below the release limit; 0: it is not."""
     @_builtins.property
     def grain(self) -> _common_pb2.Grain: ...
     @_builtins.property
@@ -309,10 +444,11 @@ class VolatilityState(_message.Message):
         tripped: _builtins.bool = ...,
         tripped_time_ms: _builtins.int = ...,
         version: _builtins.int = ...,
+        calm_since_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["grain", b"grain"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["grain", b"grain", "tripped", b"tripped", "tripped_time_ms", b"tripped_time_ms", "version", b"version", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calm_since_ms", b"calm_since_ms", "grain", b"grain", "tripped", b"tripped", "tripped_time_ms", b"tripped_time_ms", "version", b"version", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -376,7 +512,9 @@ class ExposureState(_message.Message):
     tripped: _builtins.bool
     version: _builtins.int
     @_builtins.property
-    def symbols(self) -> _containers.MessageMap[_builtins.str, Global___SymbolExposure]: ...
+    def symbols(self) -> _containers.MessageMap[_builtins.str, Global___SymbolExposure]:
+        """Every symbol ever seen in the account, those without a position too."""
+
     def __init__(
         self,
         *,
@@ -428,6 +566,9 @@ class AgentState(_message.Message):
     MARKET_TIME_MS_FIELD_NUMBER: _builtins.int
     MARKET_UPDATE_ID_FIELD_NUMBER: _builtins.int
     MARKET_SEQ_FIELD_NUMBER: _builtins.int
+    MARKET_RECEIVED_NS_FIELD_NUMBER: _builtins.int
+    TERM_FIELD_NUMBER: _builtins.int
+    HALTED_FIELD_NUMBER: _builtins.int
     GRID_FIELD_NUMBER: _builtins.int
     VOLATILITY_FIELD_NUMBER: _builtins.int
     EXPOSURE_FIELD_NUMBER: _builtins.int
@@ -441,6 +582,12 @@ class AgentState(_message.Message):
     """The newest market event contained."""
     market_update_id: _builtins.int
     market_seq: _builtins.int
+    market_received_ns: _builtins.int
+    """received_ns of the newest market record contained."""
+    term: _builtins.int
+    """Grows with each assignment of the partition. A record of an older term is a late write of a former owner."""
+    halted: _builtins.str
+    """Why this key is not folded any further; empty while all is well. `contains` says from where it will go on."""
     @_builtins.property
     def contains(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Highest offset contained, by topic; of the partition this key lives in."""
@@ -466,13 +613,16 @@ class AgentState(_message.Message):
         market_time_ms: _builtins.int = ...,
         market_update_id: _builtins.int = ...,
         market_seq: _builtins.int = ...,
+        market_received_ns: _builtins.int = ...,
+        term: _builtins.int = ...,
+        halted: _builtins.str = ...,
         grid: Global___GridState | None = ...,
         volatility: Global___VolatilityState | None = ...,
         exposure: Global___ExposureState | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["exposure", b"exposure", "grid", b"grid", "state", b"state", "volatility", b"volatility"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "agent", b"agent", "contains", b"contains", "exposure", b"exposure", "grid", b"grid", "market_seq", b"market_seq", "market_time_ms", b"market_time_ms", "market_update_id", b"market_update_id", "outbox", b"outbox", "state", b"state", "symbol", b"symbol", "venue", b"venue", "version", b"version", "volatility", b"volatility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "agent", b"agent", "contains", b"contains", "exposure", b"exposure", "grid", b"grid", "halted", b"halted", "market_received_ns", b"market_received_ns", "market_seq", b"market_seq", "market_time_ms", b"market_time_ms", "market_update_id", b"market_update_id", "outbox", b"outbox", "state", b"state", "symbol", b"symbol", "term", b"term", "venue", b"venue", "version", b"version", "volatility", b"volatility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_state: _TypeAlias = _typing.Literal["grid", "volatility", "exposure"]  # noqa: Y015
     _WhichOneofArgType_state: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015

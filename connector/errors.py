@@ -85,6 +85,12 @@ class AuthenticationError(VenueRejectedError):
     code = "AUTHENTICATION"
 
 
+class ClockSkewError(VenueRejectedError):
+    """This machine's clock is further from the venue's than its window allows: set the clock (NTP)."""
+
+    code = "CLOCK_SKEW"
+
+
 class VenueUnavailableError(VenueError):
     """A read failed for a passing reason (timeout, 5xx, maintenance). May be tried again."""
 

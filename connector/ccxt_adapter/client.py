@@ -1,0 +1,102 @@
+"""Makes the ccxt exchange we talk through: ccxt's own class with our few hooks, and no habits that cost us.
+
+Decides nothing about orders. Every venue answer with an error status leaves as VenueAnswerError, before ccxt shortens
+it; every websocket frame is offered to the tap first.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector.ccxt_adapter.loading import exchange_class
+from connector.ccxt_adapter.urls import point_at
+from connector.settings import VenueConnection
+from observability.logs import hide
+
+PING_INTERVAL_MS = 15_000
+
+
+class VenueAnswerError(Exception):
+    """What the venue said, whole: HTTP status, its own code (empty where it gave none), its own words."""
+
+    def __init__(self, status: int, code: str, words: str, retry_after_s: float | None) -> None:
+        super().__init__(f"HTTP {status} {code} {words}".replace("  ", " "))
+        self.status = status
+        self.code = code
+        self.words = words
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """`frame` returns True for a websocket message that is dealt with and must not reach ccxt; it must not raise.
+    `connected` is told the address of every websocket that came up."""
+
+    frame: Callable[[Any], bool]
+    connected: Callable[[str], None]
+
+
+def make_exchange(venue: VenueConnection, taps: Taps) -> Any:
+    """An exchange of ccxt.pro, not connected yet. Raises ConnectorError where ccxt does not know the id."""
+    hide(venue.api_key.get_secret_value(), venue.api_secret.get_secret_value())
+    exchange = _tapped(exchange_class(venue.ccxt_id), taps)(
+        {
+            "apiKey": venue.api_key.get_secret_value(),
+            "secret": venue.api_secret.get_secret_value(),
+            "timeout": int(venue.timeout_s * 1000),
+            "number": str,  # ccxt's own default is float
+            "enableRateLimit": False,  # its queue would hold cancels back behind placements (ORD-3)
+            "options": {
+                "fetchCurrencies": False,
+                "watchPositions": {"fetchPositionsSnapshot": False},
+                "watchBalance": {"fetchBalanceSnapshot": False},
+                "streamLimits": {"linear": 1},  # one socket a kind of stream, not one a subscription
+            },
+        }
+    )
+    exchange.has["fetchCurrencies"] = False
+    exchange.urls["api"] = point_at(exchange.urls["api"], venue)
+    exchange.streaming = {**exchange.streaming, "keepAlive": PING_INTERVAL_MS}
+    if venue.ws_url is not None:
+        exchange.options["ws"] = {**exchange.options.get("ws", {}), "compress": 0}
+    return exchange
+
+
+def _tapped(base: type[Any], taps: Taps) -> type[Any]:
+    class TappedExchange(base):  # type: ignore[misc]
+        def handle_message(self, client: Any, message: Any) -> None:
+            if not taps.frame(message):
+                super().handle_message(client, message)
+
+        def on_connected(self, client: Any, message: Any = None) -> None:
+            super().on_connected(client, message)
+            taps.connected(client.url)
+
+        def handle_errors(
+            self, status: int, reason: str, url: str, method: str, headers: Mapping[str, str], body: str,
+            response: Any, request_headers: Any, request_body: Any,
+        ) -> Any:  # fmt: skip
+            if status >= 400:
+                raise _answer(status, reason, headers, body, response)
+            return super().handle_errors(
+                status, reason, url, method, headers, body, response, request_headers, request_body
+            )
+
+        def price_to_precision(self, symbol: str, price: Any) -> str:  # noqa: ARG002 (ccxt's signature)
+            """Our prices are whole ticks already; ccxt's rounding goes through float and changes decimal's context."""
+            return str(price)
+
+        def amount_to_precision(self, symbol: str, amount: Any) -> str:  # noqa: ARG002 (ccxt's signature)
+            return str(amount)
+
+    TappedExchange.__name__ = base.__name__
+    return TappedExchange
+
+
+def _answer(status: int, reason: str, headers: Mapping[str, str], body: str, response: Any) -> VenueAnswerError:
+    said = response if isinstance(response, dict) else {}
+    words = str(said.get("msg") or body[:200] or reason or "")
+    retry_after = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    return VenueAnswerError(
+        status, str(said.get("code", "")), words, float(retry_after) if retry_after.isdigit() else None
+    )

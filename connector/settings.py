@@ -1,0 +1,81 @@
+"""What the connector process is told at start: which venue, under which key, how much at most, where it listens.
+
+Only shapes and checks; reading files and environment variables is the caller's. Keys are SecretStr: they show in no
+repr, log or page (GRPC-4).
+"""
+
+from decimal import Decimal
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VenueConnection(_Settings):
+    """One account at one venue, reached through ccxt.
+
+    `rest_url` and `ws_url` replace scheme, host and port of every address ccxt knows for the venue (both or none):
+    that is all it takes to trade on the local paper venue.
+    """
+
+    name: str = "paper"
+    account: str = "main"
+    ccxt_id: str = "binanceusdm"
+    rest_url: str | None = None
+    ws_url: str | None = None
+    api_key: SecretStr = SecretStr("")
+    api_secret: SecretStr = SecretStr("")
+    symbols: tuple[str, ...] = Field(default=(), description="the venue's own names, e.g. BTCUSDT")
+    timeout_s: float = Field(default=10.0, gt=0)
+    reconnect_delays_s: tuple[float, ...] = Field(default=(3.0, 5.0, 10.0, 30.0), min_length=1)
+
+    @field_validator("symbols")
+    @classmethod
+    def _distinct(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        if repeated := sorted({symbol for symbol in symbols if symbols.count(symbol) > 1}):
+            raise ValueError(f"named more than once: {', '.join(repeated)}")
+        return symbols
+
+    @model_validator(mode="after")
+    def _addresses_go_together(self) -> Self:
+        if (self.rest_url is None) != (self.ws_url is None):
+            raise ValueError(
+                "rest_url and ws_url go together: set both (another venue address) or none (the real venue)"
+            )
+        for field, address, schemes in (
+            ("rest_url", self.rest_url, ("http", "https")),
+            ("ws_url", self.ws_url, ("ws", "wss")),
+        ):
+            if address is not None and (urlsplit(address).scheme not in schemes or not urlsplit(address).netloc):
+                raise ValueError(
+                    f"{field} is {address!r}; expected {schemes[0]}://host:port or {schemes[1]}://host:port"
+                )
+        return self
+
+
+class RiskLimits(_Settings):
+    """Checked by the gateway before every placement (RISK-2). Amounts in quote currency."""
+
+    max_exposure_quote: Decimal = Field(default=Decimal(10_000), gt=0)
+    max_order_notional: Decimal = Field(default=Decimal(2_000), gt=0)
+    max_open_orders_per_symbol: int = Field(default=100, gt=0)
+
+
+class ConnectorSettings(_Settings):
+    """The whole of the process. Port 0 takes a free one."""
+
+    venue: VenueConnection = VenueConnection()
+    limits: RiskLimits = RiskLimits()
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = Field(default=50051, ge=0, le=65535)
+    operations_host: str = "127.0.0.1"
+    operations_port: int = Field(default=9101, ge=0, le=65535)
+    credentials_timeout_s: float = Field(default=30.0, gt=0)
+    account_snapshot_interval_s: float = Field(default=30.0, gt=0)
+    unknown_lookup_delay_s: float = Field(default=1.0, gt=0)
+    subscriber_buffer: int = Field(default=1024, gt=0, description="messages a gRPC subscriber may lag behind")
+    log_level: str = "INFO"

@@ -64,7 +64,7 @@ OrderReport = VenueOrder | VenueFill
 
 
 class StreamLost:
-    """Yielded by a stream after it was cut and is back: what happened meanwhile must be fetched (STREAM-1)."""
+    """Yielded by a stream each time it is up, the first time too: what happened before must be fetched (STREAM-1)."""
 
 
 class VenuePort(Protocol):

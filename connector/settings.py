@@ -4,11 +4,12 @@ Only shapes and checks; reading files and environment variables is the caller's.
 repr, log or page (GRPC-4).
 """
 
-from decimal import Decimal
 from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from connector.gateway.settings import GatewaySettings, RiskLimits
 
 
 class _Settings(BaseModel):
@@ -57,25 +58,17 @@ class VenueConnection(_Settings):
         return self
 
 
-class RiskLimits(_Settings):
-    """Checked by the gateway before every placement (RISK-2). Amounts in quote currency."""
-
-    max_exposure_quote: Decimal = Field(default=Decimal(10_000), gt=0)
-    max_order_notional: Decimal = Field(default=Decimal(2_000), gt=0)
-    max_open_orders_per_symbol: int = Field(default=100, gt=0)
-
-
 class ConnectorSettings(_Settings):
     """The whole of the process. Port 0 takes a free one."""
 
     venue: VenueConnection = VenueConnection()
     limits: RiskLimits = RiskLimits()
+    gateway: GatewaySettings = GatewaySettings()
     grpc_host: str = "127.0.0.1"
     grpc_port: int = Field(default=50051, ge=0, le=65535)
     operations_host: str = "127.0.0.1"
     operations_port: int = Field(default=9101, ge=0, le=65535)
     credentials_timeout_s: float = Field(default=30.0, gt=0)
     account_snapshot_interval_s: float = Field(default=30.0, gt=0)
-    unknown_lookup_delay_s: float = Field(default=1.0, gt=0)
     subscriber_buffer: int = Field(default=1024, gt=0, description="messages a gRPC subscriber may lag behind")
     log_level: str = "INFO"

@@ -1,0 +1,284 @@
+"""`VenuePort` through ccxt: one account at one venue. Calls out, replies in, each error translated once.
+
+Unified calls of ccxt where it has one, its implicit endpoints where the unified call drops or rounds what we need.
+Nothing here retries, remembers an order, or decides whether to send it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from connector.ccxt_adapter import binance_replies as replies
+from connector.ccxt_adapter import history
+from connector.ccxt_adapter.candles import CandleGap
+from connector.ccxt_adapter.client import Taps, make_exchange
+from connector.ccxt_adapter.errors import translate
+from connector.ccxt_adapter.instruments import Listing, listing_of
+from connector.ccxt_adapter.streams import Streams
+from connector.errors import ConnectorError, OrderNotFoundError, UnknownSymbolError, VenueError
+from connector.port import OrderReport, OrderRequest, StreamLost, VenueFill, VenueOrder
+from connector.settings import VenueConnection
+from observability.logs import get_logger
+from topics.v1.account_pb2 import AccountPosition, AccountUpdate, FundingPayment
+from topics.v1.common_pb2 import OrderType, Side, TimeInForce
+from topics.v1.funding_pb2 import FundingUpdate
+from topics.v1.instruments_pb2 import Instrument
+from topics.v1.market_pb2 import MarketEvent
+
+_log = get_logger(__name__)
+ReplyT = TypeVar("ReplyT")
+
+DIALECTS = ("binanceusdm",)
+NEEDED = (
+    "createOrder", "cancelOrder", "fetchOrder", "fetchOpenOrders",
+    "watchBidsAsks", "watchTradesForSymbols", "watchOHLCVForSymbols", "watchMarkPrices", "watchOrders",
+)  # fmt: skip
+_TIME_IN_FORCE: Mapping[int, dict[str, Any]] = {
+    TimeInForce.TIME_IN_FORCE_GTC: {"timeInForce": "GTC"},
+    TimeInForce.TIME_IN_FORCE_IOC: {"timeInForce": "IOC"},
+    TimeInForce.TIME_IN_FORCE_FOK: {"timeInForce": "FOK"},
+    TimeInForce.TIME_IN_FORCE_POST_ONLY: {"timeInForce": "GTX"},
+}
+# How far before a funding payment's account update its entry in the income history may lie.
+_FUNDING_LOOK_BACK_MS = 60_000
+
+
+class CcxtVenue:
+    """See `connector.port.VenuePort`. Made in a running event loop; `start` before anything else."""
+
+    def __init__(self, venue: VenueConnection) -> None:
+        if venue.ccxt_id not in DIALECTS:
+            raise ConnectorError(
+                f"venue.ccxt_id is {venue.ccxt_id!r}; the venues this version can trade on: {', '.join(DIALECTS)}"
+            )
+        self.name = venue.name
+        self.account = venue.account
+        self._venue = venue
+        self._exchange = make_exchange(venue, Taps(frame=self._on_frame, connected=self._on_connected))
+        self._streams: Streams | None = None
+        self._listings: dict[str, Listing] = {}
+
+    async def start(self) -> Sequence[Instrument]:
+        """Raises AuthenticationError for a bad key, NotTradableError for an instrument without tick or lot size."""
+        missing = [name for name in NEEDED if not self._exchange.has.get(name)]
+        if missing:
+            raise ConnectorError(f"ccxt's {self._venue.ccxt_id} lacks {', '.join(missing)}; it cannot be traded on")
+        await self._read("loading the venue's instruments", self._exchange.load_markets())
+        self._listings = {symbol: self._listing(symbol) for symbol in self._venue.symbols}
+        await self._read("checking the API key", self._exchange.fapiPrivateV3GetBalance())
+        self._streams = Streams(self._exchange, self._venue, self._listings)
+        return [listing.instrument for listing in self._listings.values()]
+
+    async def close(self) -> None:
+        if self._streams is not None:
+            await self._streams.close()
+        await self._exchange.close()
+
+    async def place(self, request: OrderRequest) -> VenueOrder:
+        listing = self._of(request.symbol)
+        limit = request.type == OrderType.ORDER_TYPE_LIMIT
+        side = "buy" if request.side == Side.SIDE_BUY else "sell"
+        params: dict[str, Any] = {"clientOrderId": request.client_order_id}
+        if limit:
+            params |= _TIME_IN_FORCE[request.time_in_force]
+        if request.reduce_only:
+            params["reduceOnly"] = True
+        amount = listing.amount(request.quantity_lots)
+        price = listing.price(request.price_ticks) if limit else None
+        raw = await self._change(
+            f"placing {side} {amount} {request.symbol} at {price or 'market'} ({request.client_order_id})",
+            self._exchange.create_order(listing.unified, "limit" if limit else "market", side, amount, price, params),
+        )
+        return replies.order(raw["info"], listing.scale)
+
+    async def cancel(self, symbol: str, *, client_order_id: str = "", venue_order_id: str = "") -> VenueOrder:
+        listing = self._of(symbol)
+        raw = await self._change(
+            f"cancelling {client_order_id or venue_order_id} of {symbol}",
+            self._exchange.cancel_order(venue_order_id, listing.unified, _by_client_id(client_order_id)),
+        )
+        return replies.order(raw["info"], listing.scale)
+
+    async def find_order(
+        self, symbol: str, *, client_order_id: str = "", venue_order_id: str = ""
+    ) -> VenueOrder | None:
+        listing = self._of(symbol)
+        try:
+            raw = await self._read(
+                f"looking up {client_order_id or venue_order_id} of {symbol}",
+                self._exchange.fetch_order(venue_order_id, listing.unified, _by_client_id(client_order_id)),
+            )
+        except OrderNotFoundError:
+            return None
+        return replies.order(raw["info"], listing.scale)
+
+    async def open_orders(self, symbol: str) -> list[VenueOrder]:
+        listing = self._of(symbol)
+        found = await self._read(
+            f"reading the open orders of {symbol}", self._exchange.fetch_open_orders(listing.unified)
+        )
+        return [replies.order(raw["info"], listing.scale) for raw in found]
+
+    async def fills(self, symbol: str, *, since_trade_id: str = "", since_ms: int = 0) -> list[VenueFill]:
+        listing = self._of(symbol)
+
+        async def fetch(request: dict[str, Any]) -> list[Any]:
+            reply = self._exchange.fapiPrivateGetUserTrades({"symbol": symbol, **request})
+            return list(await self._read(f"reading the executions of {symbol}", reply))
+
+        if since_trade_id or not since_ms:
+            found = await history.trades_after(fetch, int(since_trade_id or history.FIRST_TRADE_ID))
+        else:
+            found = await history.trades_since(fetch, since_ms, until_ms=await self._market_time_ms(symbol))
+        return [replies.fill(raw, listing.scale) for raw in found if int(raw["time"]) >= since_ms]
+
+    async def snapshot(self) -> AccountUpdate:
+        balances, positions = await asyncio.gather(
+            self._read("reading the balances", self._exchange.fapiPrivateV3GetBalance()), self._raw_positions()
+        )
+        changed_ms = [int(raw.get("updateTime") or 0) for raw in (*balances, *positions)]
+        return AccountUpdate(
+            venue=self.name,
+            account=self.account,
+            time_ms=max([*changed_ms, self._streams.newest_ms if self._streams else 0]),
+            snapshot=True,
+            balances=replies.balances(balances),
+            positions=replies.positions(positions, self._scales),
+        )
+
+    async def positions(self, symbol: str = "") -> list[AccountPosition]:
+        return replies.positions(await self._raw_positions(symbol), self._scales)
+
+    async def funding_payments(self, *, since_ms: int) -> list[FundingPayment]:
+        async def fetch(request: dict[str, Any]) -> list[Any]:
+            reply = self._exchange.fapiPrivateGetIncome({"incomeType": "FUNDING_FEE", **request})
+            return list(await self._read("reading the funding payments", reply))
+
+        return [replies.funding_payment(raw) for raw in await history.incomes_since(fetch, since_ms)]
+
+    async def mark_price(self, symbol: str) -> Decimal:
+        return Decimal((await self._premium_index(symbol))["markPrice"])
+
+    async def market(self, symbol: str) -> AsyncIterator[MarketEvent | StreamLost]:
+        streams = self._started()
+        streams.start_market()
+        gap = CandleGap()
+        async for item in streams.boxes.market[symbol]:
+            if isinstance(item, StreamLost):
+                gap.cut()
+            elif item.HasField("candle") and (missed := gap.missed_before(item.candle)):
+                for event in await self._candles(symbol, *missed, interval_ms=item.candle.interval_ms):
+                    yield event
+            yield item
+
+    async def funding(self, symbol: str) -> AsyncIterator[FundingUpdate]:
+        streams = self._started()
+        streams.start_market()
+        async for update in streams.boxes.funding[symbol]:
+            yield update
+
+    async def order_reports(self) -> AsyncIterator[OrderReport | StreamLost]:
+        streams = self._started()
+        streams.start_account()
+        async for report in streams.boxes.orders:
+            yield report
+
+    async def account_updates(self) -> AsyncIterator[AccountUpdate | StreamLost]:
+        streams = self._started()
+        streams.start_account()
+        async for item in streams.boxes.account:
+            if isinstance(item, StreamLost):
+                yield item
+                continue
+            if item.funding_paid:
+                item.update.funding_payments.extend(await self._funding_near(item.update.time_ms))
+            yield item.update
+
+    def silence_s(self) -> dict[str, float]:
+        """Seconds since the newest frame, by feed."""
+        return self._streams.silence_s() if self._streams else {}
+
+    async def _candles(self, symbol: str, start_ms: int, until_ms: int, *, interval_ms: int) -> list[MarketEvent]:
+        """Closed candles a cut stream left out; none, said in the log, where the venue does not give them."""
+
+        async def fetch(request: dict[str, Any]) -> list[Any]:
+            reply = self._exchange.fapiPublicGetKlines({"symbol": symbol, "interval": "1m", **request})
+            return list(await self._read(f"reading candles of {symbol}", reply))
+
+        try:
+            found = await history.candles_between(fetch, start_ms, until_ms, interval_ms=interval_ms)
+        except VenueError as error:
+            _log.warning("candles_missed", symbol=symbol, from_ms=start_ms, until_ms=until_ms, reason=str(error))
+            return []
+        scale = self._of(symbol).scale
+        return [replies.candle(raw, scale, interval_ms=interval_ms, closed=True) for raw in found]
+
+    async def _funding_near(self, time_ms: int) -> list[FundingPayment]:
+        try:
+            return await self.funding_payments(since_ms=time_ms - _FUNDING_LOOK_BACK_MS)
+        except VenueError as error:
+            _log.warning("funding_payments_later", reason=str(error))  # the next regular look finds them
+            return []
+
+    async def _premium_index(self, symbol: str) -> Mapping[str, Any]:
+        self._of(symbol)
+        reply: Mapping[str, Any] = await self._read(
+            f"reading the mark price of {symbol}", self._exchange.fapiPublicGetPremiumIndex({"symbol": symbol})
+        )
+        return reply
+
+    async def _market_time_ms(self, symbol: str) -> int:
+        """The venue's market time; on a paper venue not the time of this machine."""
+        return int((await self._premium_index(symbol))["time"])
+
+    async def _raw_positions(self, symbol: str = "") -> list[Mapping[str, Any]]:
+        request = {"symbol": symbol} if symbol else {}
+        return list(await self._read("reading the positions", self._exchange.fapiPrivateV3GetPositionRisk(request)))
+
+    async def _read(self, what: str, reply: Awaitable[ReplyT]) -> ReplyT:
+        return await self._call(what, reply, changes=False)
+
+    async def _change(self, what: str, reply: Awaitable[ReplyT]) -> ReplyT:
+        return await self._call(what, reply, changes=True)
+
+    async def _call(self, what: str, reply: Awaitable[ReplyT], *, changes: bool) -> ReplyT:
+        try:
+            async with asyncio.timeout(self._venue.timeout_s):
+                return await reply
+        except Exception as error:
+            raise translate(error, what=what, changes=changes) from error
+
+    def _listing(self, symbol: str) -> Listing:
+        found = (self._exchange.markets_by_id or {}).get(symbol, [])
+        tradable = [market for market in found if market.get("swap") or market.get("spot")]
+        if not tradable:
+            raise UnknownSymbolError(f"{self.name} has no instrument {symbol!r}: correct venue.symbols")
+        return listing_of(tradable[0], venue=self.name, precision_mode=self._exchange.precisionMode)
+
+    def _of(self, symbol: str) -> Listing:
+        try:
+            return self._listings[symbol]
+        except KeyError:
+            followed = ", ".join(self._listings) or "none"
+            raise UnknownSymbolError(f"{symbol!r} is not followed; followed symbols: {followed}") from None
+
+    @property
+    def _scales(self) -> dict[str, Any]:
+        return {symbol: listing.scale for symbol, listing in self._listings.items()}
+
+    def _started(self) -> Streams:
+        if self._streams is None:
+            raise ConnectorError("the venue is not started: call start() before its streams")
+        return self._streams
+
+    def _on_frame(self, message: Any) -> bool:
+        return self._streams is not None and self._streams.on_frame(message)
+
+    def _on_connected(self, url: str) -> None:
+        if self._streams is not None:
+            self._streams.on_connected(url)
+
+
+def _by_client_id(client_order_id: str) -> dict[str, str]:
+    return {"clientOrderId": client_order_id} if client_order_id else {}

@@ -1,0 +1,161 @@
+"""The venue's HTTP and WebSocket server: Binance's REST dialect, its streams, and the paper endpoints.
+
+It reads requests, checks who asks, and lets the handlers answer. A failing ledger ends the process (`fatal`):
+an effect that is not durable is never confirmed. Must not: decide anything about orders or the tape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from venue.errors import Refusal, VenueError, parameter_malformed
+from venue.exchange import Exchange
+from venue.listen_keys import ListenKeys
+from venue.player import Player
+from venue.rest_parameters import integer, text
+from venue.routes import ROUTES, Access, Route
+from venue.signature import Authenticator, parameters
+from venue.websocket import StreamServer
+
+log = logging.getLogger(__name__)
+KEY_HEADER = "X-MBX-APIKEY"
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def _json(body: Any, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+
+
+def _refused(refusal: Refusal) -> web.Response:
+    return _json({"code": refusal.code, "msg": refusal.message}, refusal.status)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class VenueServer:
+    """Builds the application; `fatal` is resolved with the error that makes going on wrong."""
+
+    def __init__(
+        self, exchange: Exchange, player: Player, authenticator: Authenticator, keys: ListenKeys, streams: StreamServer
+    ) -> None:
+        self._exchange = exchange
+        self._player = player
+        self._authenticator = authenticator
+        self._keys = keys
+        self._streams = streams
+        self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.paper_facts: dict[str, Any] = {}
+
+    def application(self) -> web.Application:
+        app = web.Application()
+        for route in ROUTES:
+            app.router.add_route(route.method, route.path, self._answering(route))
+        for method, act in (("POST", self._create_key), ("PUT", self._extend_key), ("DELETE", self._end_key)):
+            app.router.add_route(method, "/fapi/v1/listenKey", act)
+        app.router.add_get("/paper/v1/state", self._state)
+        app.router.add_post("/paper/v1/progress", self._progress)
+        app.router.add_get("/health", self._health)
+        self._streams.add_routes(app.router)
+        app.router.add_route("*", "/{path:.*}", self._unknown)
+        return app
+
+    def _answering(self, route: Route) -> Answer:
+        handler, exchange = route.handler, self._exchange
+        signed = route.access is Access.SIGNED
+
+        async def answer(request: web.Request) -> web.Response:
+            body = await request.text() if request.can_read_body else ""
+            query = request.raw_path.partition("?")[2]
+            try:
+                if signed:
+                    given = self._authenticator.check_signed(request.headers.get(KEY_HEADER), query, body, _now_ms())
+                else:
+                    given = parameters(query, body)
+                return _json(handler(exchange, given))
+            except Refusal as refusal:
+                return _refused(refusal)
+            except VenueError as error:
+                return self._fail(error)
+
+        return answer
+
+    def _fail(self, error: VenueError) -> web.Response:
+        if not self.fatal.done():
+            self.fatal.set_exception(error)
+        return _json({"code": -1001, "msg": "Internal error; unable to process your request."}, 503)
+
+    async def _create_key(self, request: web.Request) -> web.Response:
+        return self._with_key(request, lambda: {"listenKey": self._keys.create(time.monotonic())})
+
+    async def _extend_key(self, request: web.Request) -> web.Response:
+        def extend() -> dict[str, Any]:
+            if not self._keys.extend(time.monotonic()):
+                raise Refusal(-1125, "This listenKey does not exist.")
+            return {"listenKey": self._keys.create(time.monotonic())}
+
+        return self._with_key(request, extend)
+
+    async def _end_key(self, request: web.Request) -> web.Response:
+        def end() -> dict[str, Any]:
+            self._keys.end()
+            return {}
+
+        return self._with_key(request, end)
+
+    def _with_key(self, request: web.Request, act: Callable[[], dict[str, Any]]) -> web.Response:
+        try:
+            self._authenticator.check_key(request.headers.get(KEY_HEADER))
+            return _json(act())
+        except Refusal as refusal:
+            return _refused(refusal)
+
+    async def _state(self, _: web.Request) -> web.Response:
+        exchange, player, tape = self._exchange, self._player, self._exchange.tape
+        return _json(
+            {
+                **self.paper_facts,
+                "tape_time_ms": exchange.time_ms,
+                "position": tape.position,
+                "total": tape.total,
+                "ended": player.ended,
+                "speed": player.speed,
+                "waiting": player.waiting,
+                "lag_ms": player.lag_ms,
+                "in_flight": player.pacer.in_flight,
+                "window": player.pacer.window,
+                "update_id": {symbol: market.update_id for symbol, market in exchange.markets.items()},
+                "subscribers": self._streams.streams.count,
+                "streams": self._streams.streams.names,
+                "orders_open": len(exchange.engine.open_by_id),
+                "orders": exchange.engine.next_order_id - 1,
+                "trades": exchange.engine.next_trade_id - 1,
+            }
+        )
+
+    async def _progress(self, request: web.Request) -> web.Response:
+        try:
+            body = orjson.loads(await request.read())
+            given = {name: str(value) for name, value in body.items()}
+            symbol = text(given, "symbol")
+            self._exchange.engine.book(symbol)
+            self._player.acknowledge(symbol, integer(given, "update_id", -1))
+        except (orjson.JSONDecodeError, AttributeError):
+            return _refused(parameter_malformed("body", "not a JSON object with symbol and update_id"))
+        except Refusal as refusal:
+            return _refused(refusal)
+        return _json({})
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return _json({"status": "ok", "clients": self._streams.streams.count, "time": _now_ms()})
+
+    async def _unknown(self, request: web.Request) -> web.Response:
+        return _json({"code": -5000, "msg": f"Path {request.path}, Method {request.method} is invalid"}, 404)

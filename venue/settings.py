@@ -1,0 +1,41 @@
+"""Settings of the paper venue. Validated here, used everywhere else as they are. Must not: read files."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class VenueSettings(BaseModel):
+    """What one run of the venue needs to know.
+
+    `speed` 1 is real time, `max` as fast as the agents acknowledge. `tapes` empty means the synthetic market.
+    `tape_symbol` names the instrument of every tape file, where the file names do not.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8787, ge=0, le=65_535)
+    data_dir: Path
+    api_key: SecretStr
+    api_secret: SecretStr
+    symbols: list[str] = Field(default=["BTCUSDT"], min_length=1)
+    tapes: list[Path] = []
+    tape_symbol: str | None = None
+    speed: Annotated[float, Field(gt=0, le=1_000_000)] | Literal["max"] = 1.0
+    seed: int = 1
+    initial_balance: Decimal = Field(default=Decimal(10_000), gt=0)
+    maker_fee_rate: Decimal = Field(default=Decimal("0.0002"), ge=Decimal("-0.01"), le=Decimal("0.01"))
+    taker_fee_rate: Decimal = Field(default=Decimal("0.0004"), ge=0, le=Decimal("0.01"))
+    leverage: int = Field(default=20, ge=1, le=125)
+    exchange_info: Path | None = None
+    max_lag_ms: int = Field(default=500, ge=10, le=1_000)
+    paced: bool = True
+    """At speed max: wait for progress to be acknowledged. Without it the tape runs free."""
+    wait_for_subscriber: bool = True
+    subscriber_buffer: int = Field(default=8_192, ge=16)
+    """Messages a slow WebSocket client may be behind before it is cut off."""

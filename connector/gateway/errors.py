@@ -1,0 +1,16 @@
+"""What the gateway itself can refuse, beside the venue's errors in connector.errors."""
+
+from connector.errors import ConnectorError
+from topics.v1.orders_pb2 import OrderUpdate
+
+
+class AlreadyExistsError(ConnectorError):
+    """The client order id was used for another order (WF-2). `existing` is that order."""
+
+    def __init__(self, message: str, existing: OrderUpdate) -> None:
+        super().__init__(message)
+        self.existing = existing
+
+
+class FencedError(ConnectorError):
+    """Another gateway took over this account; this process may change nothing any more and must end."""

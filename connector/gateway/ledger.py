@@ -1,0 +1,61 @@
+"""The permanent memory of the gateway, as a seam: what must be durable, and who may write it.
+
+An implementation must commit a whole Batch or nothing, durable when `commit` returns, and refuse with FencedError
+once another gateway has started on the same account. It decides nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from connector.gateway.lifecycle import Order
+from connector.port import VenueFill
+
+
+@dataclass(frozen=True, slots=True)
+class IntentPosition:
+    """Where an intent stands on the log. `topic` is the broker's name, namespace included."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """One transaction.
+
+    `claims`: orders to insert unless their id is taken. `cancels`: client order ids whose cancellation was asked for.
+    `changes`: newest state of orders already claimed, by client order id, said on the log before. `fills`: executions
+    said on the log. `positions`: next offset to read by (topic, partition). `marks`: by symbol, the trade id up to which
+    every execution was fetched from the venue.
+    """
+
+    claims: list[Order] = field(default_factory=list)
+    cancels: list[str] = field(default_factory=list)
+    changes: dict[str, Order] = field(default_factory=dict)
+    fills: list[VenueFill] = field(default_factory=list)
+    positions: dict[tuple[str, int], int] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+
+
+class Ledger(Protocol):
+    async def start(self, venue: str, account: str, holder: str) -> int:
+        """Takes the account over: whoever held it before is fenced. Returns the new epoch. `holder` is for people."""
+
+    async def close(self) -> None: ...
+
+    async def commit(self, batch: Batch) -> Mapping[str, Order]:
+        """Durable when it returns. Gives the orders that already had the id of a claim. Raises FencedError."""
+
+    async def find(self, *, client_order_id: str = "", symbol: str = "", venue_order_id: str = "") -> list[Order]:
+        """By client order id (of any account), or by venue order id (of this account; without a symbol maybe several)."""
+
+    async def unsettled(self) -> list[Order]:
+        """Orders of this account that are not ended, await fills, or whose end may not have been said on the log."""
+
+    async def intent_positions(self, topic: str) -> dict[int, int]:
+        """Next offset to read by partition."""
+
+    async def fill_marks(self) -> dict[str, str]:
+        """By symbol, as in Batch.marks; an empty trade id: from the account's first execution on."""

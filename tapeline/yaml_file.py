@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,7 +53,8 @@ def read_yaml(path: Path, environment: Mapping[str, str] = os.environ) -> YamlFi
         return YamlFile(path)
     if not isinstance(root, yaml.MappingNode):
         raise UsageError(
-            f"{path} line 1: expected keys such as 'kafka:' at the top, found {type(root).__name__.removesuffix('Node').lower()}"
+            f"{path} line 1: expected keys such as 'kafka:' at the top, "
+            f"found a {type(root).__name__.removesuffix('Node').lower()}"
         )
     lines: dict[KeyPath, int] = {}
     content = _value(root, (), lines, path)
@@ -72,11 +74,15 @@ def _filled(text: str, path: Path, environment: Mapping[str, str]) -> str:
             )
         return value
 
-    filled = []
-    for number, line in enumerate(text.split("\n"), 1):
-        code, hash_sign, comment = line.partition(" #") if not line.lstrip().startswith("#") else ("", "", line)
-        filled.append(_VARIABLE.sub(lambda match, at=number: fill(at, match), code) + hash_sign + comment)
-    return "\n".join(filled)
+    lines = enumerate(text.split("\n"), 1)
+    return "\n".join(_fill_line(line, partial(fill, number)) for number, line in lines)
+
+
+def _fill_line(line: str, fill: Callable[[re.Match[str]], str]) -> str:
+    if line.lstrip().startswith("#"):
+        return line
+    code, hash_sign, comment = line.partition(" #")
+    return _VARIABLE.sub(fill, code) + hash_sign + comment
 
 
 def _value(node: yaml.Node, at: KeyPath, lines: dict[KeyPath, int], path: Path) -> Any:
@@ -95,4 +101,4 @@ def _value(node: yaml.Node, at: KeyPath, lines: dict[KeyPath, int], path: Path) 
             lines[(*at, index)] = item.start_mark.line + 1
             items.append(_value(item, (*at, index), lines, path))
         return items
-    return yaml.SafeLoader("").construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+    return yaml.SafeLoader("").construct_object(node, deep=True)

@@ -69,7 +69,7 @@ def test_variables_in_the_file_are_filled_in(monkeypatch: pytest.MonkeyPatch) ->
         ),
         (
             "kafka:\n\n  topic_prefixx: a\n",
-            r"tapeline\.yaml line 3: there is no setting 'kafka\.topic_prefixx'\. Did you mean 'topic_prefix'\? Allowed",
+            r"tapeline\.yaml line 3: there is no setting 'kafka\.topic_prefixx'\. Did you mean 'topic_prefix'\?",
         ),
         ("venue:\n  port: 99999\n", r"tapeline\.yaml line 2: 'venue\.port' is 99999: .* less than or equal to 65535"),
         ("log_level: LOUD\n", r"tapeline\.yaml line 1: 'log_level' is 'LOUD': .*'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),

@@ -1,0 +1,141 @@
+"""The typed way into the connector for other processes: connects with patience, fails with the address (GRPC-5).
+
+Retries connecting only. Calls are not repeated here: what may be repeated depends on the code (`connector.grpc_errors`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Any, Self, cast
+
+import grpc
+from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from connector.v1 import connector_pb2 as pb
+from connector.v1.connector_pb2_grpc import ConnectorServiceAsyncStub, ConnectorServiceStub
+from observability.logs import get_logger
+from topics.errors import TapelineError
+from topics.v1.account_pb2 import AccountPosition, AccountUpdate
+from topics.v1.instruments_pb2 import Instrument
+from topics.v1.market_pb2 import MarketBatch
+from topics.v1.orders_pb2 import OrderUpdate
+
+_log = get_logger(__name__)
+
+
+class ConnectorUnreachableError(TapelineError):
+    """No connector answered at this address within the attempts."""
+
+
+class ConnectorClient:
+    """`async with ConnectorClient("host:port") as client:`. Calls raise grpc.aio.AioRpcError; `timeout_s` is their
+    deadline.
+
+    Connecting: `connect_timeout_s` an attempt, waits of 1, 2, 4 … `longest_wait_s`, `attempts` in all.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        attempts: int = 10,
+        connect_timeout_s: float = 10.0,
+        first_wait_s: float = 1.0,
+        longest_wait_s: float = 60.0,
+        timeout_s: float = 10.0,
+    ) -> None:
+        self.address = address
+        self._attempts = attempts
+        self._connect_timeout_s = connect_timeout_s
+        self._wait = wait_exponential(multiplier=first_wait_s, max=longest_wait_s)
+        self._timeout_s = timeout_s
+        self._channel: Any = None
+        self._stub: ConnectorServiceAsyncStub
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def connect(self) -> None:
+        """Raises ConnectorUnreachableError with the address and the number of attempts."""
+        attempts = AsyncRetrying(
+            stop=stop_after_attempt(self._attempts),
+            wait=self._wait,
+            retry=retry_if_exception_type(TimeoutError),
+            before_sleep=lambda state: _log.warning(
+                "connector_unreachable", address=self.address, attempt=state.attempt_number
+            ),
+        )
+        try:
+            async for attempt in attempts:
+                with attempt:
+                    await self._try_connecting()
+        except RetryError as error:
+            raise ConnectorUnreachableError(
+                f"no connector at {self.address} after {self._attempts} attempts of {self._connect_timeout_s:g} s; "
+                "is it running, and is the address right?"
+            ) from error
+
+    async def close(self) -> None:
+        if self._channel is not None:
+            await self._channel.close()
+            self._channel = None
+
+    async def place_order(self, request: pb.PlaceOrderRequest) -> pb.PlaceOrderResponse:
+        return await self._stub.PlaceOrder(request, timeout=self._timeout_s)
+
+    async def cancel_order(self, symbol: str, *, client_order_id: str = "", venue_order_id: str = "") -> OrderUpdate:
+        request = pb.CancelOrderRequest(symbol=symbol, **_one_id(client_order_id, venue_order_id))
+        return (await self._stub.CancelOrder(request, timeout=self._timeout_s)).order
+
+    async def order(self, symbol: str, *, client_order_id: str = "", venue_order_id: str = "") -> OrderUpdate:
+        request = pb.GetOrderRequest(symbol=symbol, **_one_id(client_order_id, venue_order_id))
+        return (await self._stub.GetOrder(request, timeout=self._timeout_s)).order
+
+    async def open_orders(self, symbol: str = "") -> list[OrderUpdate]:
+        request = pb.GetOpenOrdersRequest(symbol=symbol)
+        return list((await self._stub.GetOpenOrders(request, timeout=self._timeout_s)).orders)
+
+    async def account(self) -> AccountUpdate:
+        return (await self._stub.GetAccount(pb.GetAccountRequest(), timeout=self._timeout_s)).account
+
+    async def positions(self, symbol: str = "") -> list[AccountPosition]:
+        request = pb.GetPositionsRequest(symbol=symbol)
+        return list((await self._stub.GetPositions(request, timeout=self._timeout_s)).positions)
+
+    async def instrument(self, symbol: str) -> Instrument:
+        request = pb.GetSymbolInfoRequest(symbol=symbol)
+        return (await self._stub.GetSymbolInfo(request, timeout=self._timeout_s)).instrument
+
+    async def instruments(self) -> list[Instrument]:
+        request = pb.ListSymbolsRequest()
+        return list((await self._stub.ListSymbols(request, timeout=self._timeout_s)).instruments)
+
+    async def prices(self, *symbols: str) -> AsyncIterator[MarketBatch]:
+        """From now on; of all followed symbols without any. RESOURCE_EXHAUSTED where the reader is too slow."""
+        async for response in self._stub.SubscribePrice(pb.SubscribePriceRequest(symbols=symbols)):
+            yield response.batch
+
+    async def order_updates(self, *symbols: str) -> AsyncIterator[OrderUpdate]:
+        async for response in self._stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=symbols)):
+            yield response.order
+
+    async def _try_connecting(self) -> None:
+        await self.close()
+        self._channel = grpc.aio.insecure_channel(self.address)
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                await self._channel.channel_ready()
+        except TimeoutError:
+            await self.close()
+            raise
+        self._stub = cast("ConnectorServiceAsyncStub", ConnectorServiceStub(self._channel))
+
+
+def _one_id(client_order_id: str, venue_order_id: str) -> dict[str, str]:
+    return {"venue_order_id": venue_order_id} if venue_order_id else {"client_order_id": client_order_id}

@@ -1,0 +1,202 @@
+"""Puts on the log what the venue says: the only writer of instruments, market, funding, orders and account.
+
+Stamps `seq`, gathers market events while the last record of their instrument is on its way, and hands the same
+messages to gRPC subscribers. It must not change, drop or reorder anything, save quotes replaced by newer ones when
+the log is far behind. A record the log does not take ends the process.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector import metrics
+from connector.broadcast import Broadcast
+from connector.sequences import Sequences
+from topics.catalogue import ACCOUNT, FUNDING, INSTRUMENTS, MARKET, ORDERS, MessageT, Topic
+from topics.codec import encode
+from topics.envelope import Envelope
+from topics.identifiers import event_id
+from topics.log import LogProducer
+from topics.v1.account_pb2 import AccountUpdate
+from topics.v1.funding_pb2 import FundingUpdate
+from topics.v1.instruments_pb2 import Instrument
+from topics.v1.market_pb2 import MarketBatch, MarketEvent
+from topics.v1.orders_pb2 import OrderUpdate
+
+SOURCE = "connector"
+MOST_EVENTS = 64
+CONFLATE_ABOVE = 1024
+FUNDING_INTERVAL_S = 1.0
+
+
+@dataclass(slots=True)
+class _MarketLane:
+    """What waits for one instrument: events with the time each was received."""
+
+    instrument: Instrument
+    waiting: list[tuple[MarketEvent, int]] = field(default_factory=list)
+    filled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, event: MarketEvent, received_ns: int) -> None:
+        if len(self.waiting) >= CONFLATE_ABOVE and event.HasField("quote"):
+            self._drop_newest_quote()
+        self.waiting.append((event, received_ns))
+        self.filled.set()
+
+    def _drop_newest_quote(self) -> None:
+        for place in range(len(self.waiting) - 1, -1, -1):
+            if self.waiting[place][0].HasField("quote"):
+                del self.waiting[place]
+                metrics.QUOTES_CONFLATED.labels(self.instrument.symbol).inc()
+                return
+
+
+@dataclass(slots=True)
+class _FundingLane:
+    newest: FundingUpdate | None = None
+    filled: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Publisher:
+    """`run` sends market and funding until cancelled or the log fails; the other calls return when acked."""
+
+    def __init__(self, producer: LogProducer, sequences: Sequences, *, subscriber_buffer: int) -> None:
+        self.market: Broadcast[MarketBatch] = Broadcast("price", subscriber_buffer)
+        self.orders: Broadcast[OrderUpdate] = Broadcast("orders", subscriber_buffer)
+        self._producer = producer
+        self._sequences = sequences
+        self._in_turn = asyncio.Lock()
+        self._market_lanes: dict[str, _MarketLane] = {}
+        self._funding_lanes: dict[str, _FundingLane] = {}
+
+    async def publish_instruments(self, instruments: Iterable[Instrument]) -> list[Instrument]:
+        """Publishes what is new or differs from the log, and makes their lanes; returns what it published."""
+        changed = []
+        for instrument in instruments:
+            self._market_lanes[instrument.symbol] = _MarketLane(instrument)
+            self._funding_lanes[instrument.symbol] = _FundingLane()
+            place = (INSTRUMENTS.name, INSTRUMENTS.key_of(instrument))
+            if not _same_instrument(self._sequences.newest.get(place), instrument):
+                stamped = Instrument()
+                stamped.CopyFrom(instrument)
+                stamped.time_ms = time.time_ns() // 1_000_000
+                self._sequences.newest[place] = stamped
+                changed.append(stamped)
+        await self._send(INSTRUMENTS, changed)
+        return changed
+
+    def offer_market(self, symbol: str, event: MarketEvent, received_ns: int) -> None:
+        """Puts the event in line; never waits."""
+        self._market_lanes[symbol].add(event, received_ns)
+
+    def offer_funding(self, update: FundingUpdate) -> None:
+        """The newest of a symbol is sent, at most once a second."""
+        lane = self._funding_lanes[update.symbol]
+        lane.newest = update
+        lane.filled.set()
+
+    async def publish_orders(self, updates: Sequence[OrderUpdate]) -> None:
+        """Stamps `seq` on the updates, in order; returns when the log has all of them."""
+        await self._send(ORDERS, updates)
+        for update in updates:
+            self.orders.publish(update.symbol, update)
+
+    async def publish_account(self, update: AccountUpdate) -> None:
+        await self._send(ACCOUNT, [update])
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for lane in self._market_lanes.values():
+                group.create_task(self._send_market(lane), name=f"publish-market-{lane.instrument.symbol}")
+            for symbol, funding_lane in self._funding_lanes.items():
+                group.create_task(self._send_funding(funding_lane), name=f"publish-funding-{symbol}")
+
+    def backlog(self) -> dict[str, int]:
+        """Market events that wait, by symbol."""
+        return {symbol: len(lane.waiting) for symbol, lane in self._market_lanes.items()}
+
+    async def _send_market(self, lane: _MarketLane) -> None:
+        while True:
+            await lane.filled.wait()
+            lane.filled.clear()
+            while lane.waiting:
+                taken = lane.waiting[:MOST_EVENTS]
+                del lane.waiting[:MOST_EVENTS]
+                await self._send_batch(lane.instrument, taken)
+
+    async def _send_batch(self, instrument: Instrument, taken: list[tuple[MarketEvent, int]]) -> None:
+        received_ns = taken[-1][1]
+        batch = MarketBatch(
+            venue=instrument.venue,
+            symbol=instrument.symbol,
+            grain=instrument.grain,
+            events=[event for event, _ in taken],
+            received_ns=received_ns,
+        )
+        key = MARKET.key_of(batch)
+        batch.first_seq = self._sequences.take(MARKET, key, len(taken))
+        envelope = Envelope(
+            id=event_id(MARKET.name, key, batch.first_seq),
+            source=SOURCE,
+            time_ms=_time_ms(taken[-1][0]) or received_ns // 1_000_000,
+        )
+        acknowledged = await self._producer.enqueue(encode(MARKET, batch, envelope))
+        sent_ns = time.time_ns()
+        metrics.FRAME_TO_LOG.observe((sent_ns - received_ns) / 1e9)
+        self.market.publish(batch.symbol, batch)
+        await acknowledged
+        metrics.LOG_ACK.labels(MARKET.name).observe((time.time_ns() - sent_ns) / 1e9)
+        metrics.MARKET_BATCHES.labels(batch.symbol).inc()
+        metrics.MARKET_EVENTS.labels(batch.symbol).inc(len(taken))
+
+    async def _send_funding(self, lane: _FundingLane) -> None:
+        while True:
+            await lane.filled.wait()
+            lane.filled.clear()
+            if lane.newest is not None:
+                await self._send(FUNDING, [lane.newest])
+                await asyncio.sleep(FUNDING_INTERVAL_S)
+
+    async def _send(self, topic: Topic[MessageT], messages: Sequence[MessageT]) -> None:
+        """Numbers and queues in one turn, so that numbers and places on the log agree; waits for acks outside it."""
+        if not messages:
+            return
+        begun = time.perf_counter()
+        acknowledgements = []
+        async with self._in_turn:
+            for message in messages:
+                stamped: Any = message
+                key = topic.key_of(message)
+                stamped.seq = self._sequences.take(topic, key)
+                envelope = _envelope(topic, key, stamped)
+                acknowledgements.append(await self._producer.enqueue(encode(topic, message, envelope)))
+        await asyncio.gather(*acknowledgements)
+        metrics.LOG_ACK.labels(topic.name).observe(time.perf_counter() - begun)
+
+
+def _envelope(topic: Topic[Any], key: str, message: Any) -> Envelope:
+    order = message if isinstance(message, OrderUpdate) else None
+    return Envelope(
+        id=event_id(topic.name, key, message.seq),
+        source=SOURCE,
+        time_ms=message.time_ms or time.time_ns() // 1_000_000,
+        correlation_id=order.client_order_id if order else "",
+        causation_id=order.intent_id if order else "",
+    )
+
+
+def _time_ms(event: MarketEvent) -> int:
+    if event.HasField("quote"):
+        return event.quote.time_ms
+    return event.trade.time_ms
+
+
+def _same_instrument(known: Any, instrument: Instrument) -> bool:
+    if known is None:
+        return False
+    compared = Instrument()
+    compared.CopyFrom(known)
+    compared.seq, compared.time_ms = instrument.seq, instrument.time_ms
+    return compared == instrument

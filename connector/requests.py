@@ -1,0 +1,83 @@
+"""gRPC requests to our terms: decimal strings to ticks and lots, each field checked, each refusal naming its field."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+
+from connector.grpc_errors import InvalidFieldError
+from connector.port import OrderRequest
+from connector.v1.connector_pb2 import CancelOrderRequest, GetOrderRequest, PlaceOrderRequest
+from topics.errors import OffGridError
+from topics.scale import Scale
+from topics.v1.common_pb2 import OrderType, Side, TimeInForce
+from topics.v1.instruments_pb2 import Instrument
+
+_CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,28}")
+
+
+def order_request(request: PlaceOrderRequest, instruments: Mapping[str, Instrument]) -> OrderRequest:
+    """Raises InvalidFieldError."""
+    scale = Scale.of(followed(request.symbol, instruments).grain)
+    if not _CLIENT_ORDER_ID.fullmatch(request.client_order_id):
+        raise InvalidFieldError(
+            "client_order_id", f"{request.client_order_id!r} is not 1 to 28 characters of A-Z a-z 0-9 _ -"
+        )
+    if request.side not in (Side.SIDE_BUY, Side.SIDE_SELL):
+        raise InvalidFieldError("side", "is not set; SIDE_BUY or SIDE_SELL")
+    limit = request.type == OrderType.ORDER_TYPE_LIMIT
+    if not limit and request.type != OrderType.ORDER_TYPE_MARKET:
+        raise InvalidFieldError("type", "is not set; ORDER_TYPE_LIMIT or ORDER_TYPE_MARKET")
+    if limit == (request.time_in_force == TimeInForce.TIME_IN_FORCE_UNSPECIFIED):
+        raise InvalidFieldError("time_in_force", "belongs to a limit order, and only to one")
+    if not limit and request.price:
+        raise InvalidFieldError("price", f"is {request.price!r}; a market order has none")
+    return OrderRequest(
+        symbol=request.symbol,
+        client_order_id=request.client_order_id,
+        side=request.side,
+        type=request.type,
+        time_in_force=request.time_in_force,
+        price_ticks=_ticks(scale, request.price) if limit else 0,
+        quantity_lots=_lots(scale, request.quantity),
+        reduce_only=request.reduce_only,
+    )
+
+
+def order_ids(request: CancelOrderRequest | GetOrderRequest) -> tuple[str, str]:
+    """Client and venue order id; one of them is empty. Raises InvalidFieldError."""
+    which = request.WhichOneof("order")
+    if which is None or not getattr(request, which):
+        raise InvalidFieldError("order", "is not set; client_order_id or venue_order_id")
+    return request.client_order_id, request.venue_order_id
+
+
+def followed(symbol: str, instruments: Mapping[str, Instrument]) -> Instrument:
+    try:
+        return instruments[symbol]
+    except KeyError:
+        known = ", ".join(sorted(instruments)) or "none"
+        raise InvalidFieldError("symbol", f"{symbol!r} is not followed; followed: {known}") from None
+
+
+def _ticks(scale: Scale, price: str) -> int:
+    try:
+        return scale.ticks(_positive("price", price))
+    except OffGridError as error:
+        raise InvalidFieldError("price", str(error)) from error
+
+
+def _lots(scale: Scale, quantity: str) -> int:
+    try:
+        return scale.lots(_positive("quantity", quantity))
+    except OffGridError as error:
+        raise InvalidFieldError("quantity", str(error)) from error
+
+
+def _positive(field: str, text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise InvalidFieldError(field, f"{text!r} is not a decimal number, e.g. 0.001") from None
+    if not (value.is_finite() and value > 0):
+        raise InvalidFieldError(field, f"{text!r} is not a positive number")
+    return value

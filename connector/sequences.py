@@ -1,0 +1,81 @@
+"""The `seq` of what the connector publishes: by topic and key, without gaps, over restarts (decision 2).
+
+After a restart it goes on from the newest record of each key on the log, found by reading the ends backwards.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
+from google.protobuf.message import Message
+
+from topics.catalogue import Topic
+from topics.codec import decode
+from topics.log import LogAddress, read_to_end, reader
+from topics.v1.market_pb2 import MarketBatch
+
+FIRST = 1
+_WINDOW = 256
+_WIDER = 8
+
+
+class Sequences:
+    """Next numbers by topic and key. `newest` is the last message of each key that was on the log at the start."""
+
+    def __init__(self, newest: Mapping[tuple[str, str], Message] | None = None) -> None:
+        self.newest = dict(newest or {})
+        self._next = {place: _after(message) for place, message in self.newest.items()}
+
+    def take(self, topic: Topic[Any], key: str, count: int = 1) -> int:
+        """The first of `count` numbers, which from now on are used."""
+        first = self._next.get((topic.name, key), FIRST)
+        self._next[topic.name, key] = first + count
+        return first
+
+
+async def resume(address: LogAddress, keys: Mapping[Topic[Any], Iterable[str]]) -> Sequences:
+    """Sequences that go on where the log ends, for these keys of these topics."""
+    newest: dict[tuple[str, str], Message] = {}
+    async with reader(address, client_id="connector-sequences") as consumer:
+        for topic, wanted in keys.items():
+            for partition, its_keys in _by_partition(topic, address.namespace, wanted).items():
+                records = await _newest_of(consumer, partition, its_keys)
+                newest |= {(topic.name, key): decode(topic, value) for key, value in records.items()}
+    return Sequences(newest)
+
+
+async def _newest_of(consumer: AIOKafkaConsumer, partition: TopicPartition, wanted: set[str]) -> dict[str, bytes]:
+    """The value of the last record of each key, looking ever further back until all are found or the log begins."""
+    consumer.assign([partition])
+    beginning = (await consumer.beginning_offsets([partition]))[partition]
+    end = (await consumer.end_offsets([partition]))[partition]
+    window = _WINDOW
+    while True:
+        start = max(beginning, end - window)
+        found: dict[str, bytes] = {}
+        async for records in read_to_end(consumer, [partition], start={partition: start}):
+            for record in records:
+                key = (record.key or b"").decode(errors="replace")
+                if key in wanted and record.value:
+                    found[key] = record.value
+        if found.keys() == wanted or start == beginning:
+            return found
+        window *= _WIDER
+
+
+def _by_partition(topic: Topic[Any], namespace: str, keys: Iterable[str]) -> dict[TopicPartition, set[str]]:
+    """Where the producer's own partitioner puts these keys."""
+    numbers = list(range(topic.partitions))
+    place = DefaultPartitioner()
+    found: dict[TopicPartition, set[str]] = {}
+    for key in keys:
+        partition = TopicPartition(topic.physical_name(namespace), place(key.encode(), numbers, numbers))
+        found.setdefault(partition, set()).add(key)
+    return found
+
+
+def _after(message: Any) -> int:
+    if isinstance(message, MarketBatch):
+        return message.first_seq + len(message.events)
+    return int(message.seq) + 1

@@ -45,7 +45,7 @@ class Book:
         "bids",
         "instrument",
         "last_price",
-        "mark_price",
+        "mark_basis",
         "open_ask_lots",
         "open_ask_value",
         "open_bid_lots",
@@ -59,7 +59,7 @@ class Book:
         self.bid = self.bid_size = self.bid_taken = 0
         self.ask = self.ask_size = self.ask_taken = 0
         self.last_price = 0
-        self.mark_price: Decimal | None = None
+        self.mark_basis = Decimal(0)
         self.time_ms = 0
         self.bids: list[Order] = []
         self.asks: list[Order] = []
@@ -71,12 +71,10 @@ class Book:
 
     @property
     def mark(self) -> Decimal:
-        """The mark price: the tape's own where it has one, else the middle of the quote, else the last trade."""
-        if self.mark_price is not None:
-            return self.mark_price
+        """The mark price: the middle of the quote (else the last trade) plus the tape's last known basis."""
         if self.bid and self.ask:
-            return (self.bid + self.ask) * self.instrument.tick_size / 2
-        return self.last_price * self.instrument.tick_size
+            return (self.bid + self.ask) * self.instrument.tick_size / 2 + self.mark_basis
+        return self.last_price * self.instrument.tick_size + self.mark_basis
 
     def rest(self, order: Order) -> None:
         if order.is_buy:

@@ -124,10 +124,11 @@ class Engine:
         return events
 
     def mark(self, symbol: str, time_ms: int, price: Decimal) -> Sequence[Event]:
-        """A mark price of the tape's own; from now on it stands for the middle of the quote."""
+        """A mark price of the tape's own; its distance to the market holds until the next one."""
         book = self.books[symbol]
         book.time_ms = time_ms
-        book.mark_price = price
+        if book.mark:
+            book.mark_basis += price - book.mark
         return NOTHING
 
     def funding(self, symbol: str, time_ms: int, rate: Decimal) -> Sequence[Event]:

@@ -40,12 +40,12 @@ class Market:
         self.funding_rate: Decimal = ZERO
         self.trades: deque[tuple[int, Trade]] = deque(maxlen=RECENT_TRADES)
 
-    def state(self, quote: tuple[int, ...], mark: Decimal | None) -> dict[str, Any]:
+    def state(self, quote: tuple[int, ...], mark_basis: Decimal) -> dict[str, Any]:
         """What a restart needs."""
         return {
             "update_id": self.update_id,
             "quote": quote,
-            "mark": None if mark is None else str(mark),
+            "mark_basis": str(mark_basis),
             "funding_rate": str(self.funding_rate),
             "kline": self.klines.minutes[-1].as_row() if self.klines.minutes else None,
         }
@@ -178,7 +178,7 @@ class Exchange:
                 markets={
                     symbol: market.state(
                         (books[symbol].bid, books[symbol].bid_size, books[symbol].ask, books[symbol].ask_size),
-                        books[symbol].mark_price,
+                        books[symbol].mark_basis,
                     )
                     for symbol, market in self.markets.items()
                 },

@@ -19,7 +19,7 @@ from venue.engine import Engine, EngineSettings
 from venue.errors import InstrumentError, LedgerError, TapeError
 from venue.exchange import Exchange
 from venue.instruments import LISTED, Instrument, load_exchange_info, select
-from venue.klines import Kline, Klines
+from venue.klines import Kline
 from venue.ledger import Checkpoint, Ledger
 from venue.settings import VenueSettings
 from venue.streams import Streams
@@ -78,8 +78,10 @@ def _recordings(settings: VenueSettings, listed: Mapping[str, Instrument]) -> li
             raise TapeError(f"there is no tape {path}")
         symbol = settings.tape_symbol or tape_files.symbol_of(path, listed)
         recordings.append(tape_files.inspect(path, symbol))
-    if recordings and all(one.kind in tape_files.NOT_TRADED for one in recordings):
-        raise TapeError("nothing trades on these tapes: add candles, trades or quotes to the funding or mark prices")
+    traded = {one.symbol for one in recordings if one.kind not in tape_files.NOT_TRADED}
+    for one in recordings:
+        if one.symbol not in traded:
+            raise TapeError(f"{one.path} holds only {one.kind.value}: add candles, trades or quotes of {one.symbol}")
     return recordings
 
 
@@ -87,7 +89,7 @@ def _with_a_tape(settings: VenueSettings, recordings: list[Recording]) -> list[s
     """The symbols that are played. Asking for others beside a tape is a mistake, unless it is the default."""
     played = list(dict.fromkeys(one.symbol for one in recordings))
     missing = [symbol for symbol in settings.symbols if symbol not in played]
-    if missing and "symbols" in settings.model_fields_set:
+    if missing and settings.symbols != VenueSettings.model_fields["symbols"].default:
         raise TapeError(
             f"no tape for {', '.join(missing)}: the tapes given are for {', '.join(played)}. "
             "Leave the symbol out or give a tape for it."
@@ -162,11 +164,11 @@ def _restore_market(exchange: Exchange, symbol: str, state: dict[str, object], k
     market, book = exchange.markets[symbol], exchange.engine.books[symbol]
     market.update_id = _integer(state["update_id"])
     market.funding_rate = Decimal(str(state["funding_rate"]))
-    quote, mark, kline = state["quote"], state["mark"], state["kline"]
+    quote, kline = state["quote"], state["kline"]
     if isinstance(quote, list):
         book.bid, book.bid_size, book.ask, book.ask_size = quote
-    book.mark_price = None if mark is None else Decimal(str(mark))
-    _fill(market.klines, klines)
+    book.mark_basis = Decimal(str(state["mark_basis"]))
+    market.klines.minutes.extend(klines)
     if isinstance(kline, list):
         latest = Kline(*kline)
         if not market.klines.minutes or latest.open_time_ms > market.klines.minutes[-1].open_time_ms:
@@ -176,10 +178,6 @@ def _restore_market(exchange: Exchange, symbol: str, state: dict[str, object], k
 
 def _integer(value: object) -> int:
     return int(str(value))
-
-
-def _fill(klines: Klines, rows: list[Kline]) -> None:
-    klines.minutes.extend(rows)
 
 
 def _make_history(exchange: Exchange, ledger: Ledger, sources: list[Source]) -> None:

@@ -260,11 +260,16 @@ def _volume(row: Row) -> Decimal:
 
 
 class MarkPriceSource(_FileSource):
-    """Mark-price candles: the open of each is the mark price from then on."""
+    """Mark-price candles: the open of each is the mark price at that time. Only while the instrument trades."""
+
+    def __init__(self, recording: Recording, instrument: Instrument, traded: range) -> None:
+        super().__init__(recording, instrument)
+        self._traded = traded
 
     def events(self) -> Iterator[TapeEvent]:
         for row in self.rows():
-            yield MarkPrice(self.symbol, int(row[0]), Decimal(row[1]))
+            if int(row[0]) in self._traded:
+                yield MarkPrice(self.symbol, int(row[0]), Decimal(row[1]))
 
 
 class TradeSource(_FileSource):
@@ -298,11 +303,11 @@ class QuoteSource(_FileSource):
 
 
 class FundingSource(_FileSource):
-    """Funding settlements as recorded."""
+    """Funding settlements as recorded, while the instrument trades on the tape."""
 
-    def __init__(self, recording: Recording, instrument: Instrument) -> None:
+    def __init__(self, recording: Recording, instrument: Instrument, traded: range) -> None:
         super().__init__(recording, instrument)
-        self._settlements = [(int(row[0]), Decimal(row[1])) for row in self.rows()]
+        self._settlements = [(int(row[0]), Decimal(row[1])) for row in self.rows() if int(row[0]) in traded]
 
     def events(self) -> Iterator[TapeEvent]:
         following = [*self._settlements[1:], (0, Decimal(0))]
@@ -322,18 +327,34 @@ def sources(recordings: Sequence[Recording], instruments: Mapping[str, Instrumen
     quoted = {one.symbol for one in recordings if one.kind is Kind.QUOTES}
     order = (Kind.FUNDING, Kind.MARK_PRICES, Kind.QUOTES, Kind.TRADES, Kind.CANDLES)
     ranked = sorted(recordings, key=lambda one: (order.index(one.kind), one.symbol, one.first_time_ms))
-    return [_source(one, instruments[one.symbol], with_quotes=one.symbol not in quoted) for one in ranked]
+    return [
+        _source(
+            one,
+            instruments[one.symbol],
+            with_quotes=one.symbol not in quoted,
+            traded=_traded(recordings, one.symbol),
+        )
+        for one in ranked
+    ]
 
 
-def _source(recording: Recording, instrument: Instrument, *, with_quotes: bool) -> Source:
+def _traded(recordings: Sequence[Recording], symbol: str) -> range:
+    """The milliseconds in which an instrument trades or is quoted on these tapes."""
+    trading = [one for one in recordings if one.symbol == symbol and one.kind not in NOT_TRADED]
+    if not trading:
+        return range(0)
+    return range(min(one.first_time_ms for one in trading), max(one.last_time_ms for one in trading) + 1)
+
+
+def _source(recording: Recording, instrument: Instrument, *, with_quotes: bool, traded: range) -> Source:
     match recording.kind:
         case Kind.CANDLES:
             return CandleSource(recording, instrument)
         case Kind.MARK_PRICES:
-            return MarkPriceSource(recording, instrument)
+            return MarkPriceSource(recording, instrument, traded)
         case Kind.TRADES:
             return TradeSource(recording, instrument, with_quotes=with_quotes)
         case Kind.QUOTES:
             return QuoteSource(recording, instrument)
         case Kind.FUNDING:
-            return FundingSource(recording, instrument)
+            return FundingSource(recording, instrument, traded)

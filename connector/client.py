@@ -1,6 +1,6 @@
 """The typed way into the connector for other processes: connects with patience, fails with the address (GRPC-5).
 
-Retries connecting only. Calls are not repeated here: what may be repeated depends on the code (`connector.grpc_errors`).
+Retries connecting only. Calls are not repeated here: whether one may be depends on its code (`connector.grpc_errors`).
 """
 
 import asyncio
@@ -87,22 +87,26 @@ class ConnectorClient:
             self._channel = None
 
     async def place_order(self, request: pb.PlaceOrderRequest) -> pb.PlaceOrderResponse:
-        return await self._stub.PlaceOrder(request, timeout=self._timeout_s)
+        response: pb.PlaceOrderResponse = await self._stub.PlaceOrder(request, timeout=self._timeout_s)
+        return response
 
     async def cancel_order(self, symbol: str, *, client_order_id: str = "", venue_order_id: str = "") -> OrderUpdate:
         request = pb.CancelOrderRequest(symbol=symbol, **_one_id(client_order_id, venue_order_id))
-        return (await self._stub.CancelOrder(request, timeout=self._timeout_s)).order
+        response: pb.CancelOrderResponse = await self._stub.CancelOrder(request, timeout=self._timeout_s)
+        return response.order
 
     async def order(self, symbol: str, *, client_order_id: str = "", venue_order_id: str = "") -> OrderUpdate:
         request = pb.GetOrderRequest(symbol=symbol, **_one_id(client_order_id, venue_order_id))
-        return (await self._stub.GetOrder(request, timeout=self._timeout_s)).order
+        response: pb.GetOrderResponse = await self._stub.GetOrder(request, timeout=self._timeout_s)
+        return response.order
 
     async def open_orders(self, symbol: str = "") -> list[OrderUpdate]:
         request = pb.GetOpenOrdersRequest(symbol=symbol)
         return list((await self._stub.GetOpenOrders(request, timeout=self._timeout_s)).orders)
 
     async def account(self) -> AccountUpdate:
-        return (await self._stub.GetAccount(pb.GetAccountRequest(), timeout=self._timeout_s)).account
+        response: pb.GetAccountResponse = await self._stub.GetAccount(pb.GetAccountRequest(), timeout=self._timeout_s)
+        return response.account
 
     async def positions(self, symbol: str = "") -> list[AccountPosition]:
         request = pb.GetPositionsRequest(symbol=symbol)
@@ -110,7 +114,8 @@ class ConnectorClient:
 
     async def instrument(self, symbol: str) -> Instrument:
         request = pb.GetSymbolInfoRequest(symbol=symbol)
-        return (await self._stub.GetSymbolInfo(request, timeout=self._timeout_s)).instrument
+        response: pb.GetSymbolInfoResponse = await self._stub.GetSymbolInfo(request, timeout=self._timeout_s)
+        return response.instrument
 
     async def instruments(self) -> list[Instrument]:
         request = pb.ListSymbolsRequest()

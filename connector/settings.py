@@ -73,4 +73,3 @@ class ConnectorSettings(_Settings):
     account_max_age_s: float = Field(default=1.0, ge=0, description="how old GetAccount's answer may be when quiet")
     shutdown_grace_s: float = Field(default=3.0, ge=0, description="for gRPC calls under way when the process ends")
     subscriber_buffer: int = Field(default=1024, gt=0, description="messages a gRPC subscriber may lag behind")
-    log_level: str = "INFO"

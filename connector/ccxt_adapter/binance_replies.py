@@ -70,7 +70,7 @@ def balances(raw: Iterable[Reply]) -> list[Balance]:
 
 
 def positions(raw: Iterable[Reply], scales: Mapping[str, Scale]) -> list[AccountPosition]:
-    """GET v3/positionRisk, of the instruments we follow. Flat ones are kept: a position that was closed is news."""
+    """GET v3/positionRisk, of these instruments."""
     return [
         AccountPosition(
             symbol=entry["symbol"],

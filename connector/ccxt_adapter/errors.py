@@ -33,13 +33,9 @@ _BY_CODE: Mapping[str, type[VenueError]] = {
     "-1002": AuthenticationError,
     "-1003": RateLimitedError,
     "-1008": RateLimitedError,
-    "-1013": InvalidOrderError,
     "-1015": RateLimitedError,
     "-1021": ClockSkewError,
     "-1022": AuthenticationError,
-    "-1102": InvalidOrderError,
-    "-1106": InvalidOrderError,
-    "-1111": InvalidOrderError,
     "-1121": UnknownSymbolError,
     "-2008": AuthenticationError,
     "-2011": OrderNotFoundError,
@@ -49,18 +45,13 @@ _BY_CODE: Mapping[str, type[VenueError]] = {
     "-2018": InsufficientFundsError,
     "-2019": InsufficientFundsError,
     "-2022": ReduceOnlyRejectedError,
-    "-4003": InvalidOrderError,
-    "-4005": InvalidOrderError,
-    "-4014": InvalidOrderError,
-    "-4015": InvalidOrderError,
-    "-4023": InvalidOrderError,
     "-4116": DuplicateOrderError,
     "-4118": ReduceOnlyRejectedError,
-    "-4131": InvalidOrderError,
-    "-4164": InvalidOrderError,
     "-5022": PostOnlyWouldTakeError,
     "-5028": ClockSkewError,
 }
+# Parameters, filters and limits of one order: what is left of these ranges.
+_ABOUT_THE_ORDER = (range(1100, 1131), range(1013, 1014), range(4000, 4200))
 # The venue itself does not know what became of the request.
 _UNCERTAIN_CODES = frozenset({"-1000", "-1001", "-1006", "-1007", "-1016"})
 
@@ -114,15 +105,21 @@ def _from_answer(answer: VenueAnswerError, what: str, *, changes: bool) -> Venue
     for pattern, kind in _BY_WORDS:
         if pattern.search(answer.words) and answer.code:
             return kind(message)
-    if kind_of_code := _BY_CODE.get(answer.code):
-        if kind_of_code is RateLimitedError:
-            return RateLimitedError(message, answer.retry_after_s)
+    kind_of_code = _BY_CODE.get(answer.code) or _about_the_order(answer.code)
+    if kind_of_code is RateLimitedError:
+        return RateLimitedError(message, answer.retry_after_s)
+    if kind_of_code is not None:
         return kind_of_code(message)
     if answer.status >= 500 or answer.status == 408:
         return _uncertain(message, changes=changes)
     if answer.status in (401, 403):
         return AuthenticationError(message)
     return VenueRejectedError(message)
+
+
+def _about_the_order(code: str) -> type[VenueError] | None:
+    number = -int(code) if code.removeprefix("-").isdigit() else 0
+    return InvalidOrderError if any(number in numbers for numbers in _ABOUT_THE_ORDER) else None
 
 
 def _uncertain(message: str, *, changes: bool) -> VenueError:

@@ -45,9 +45,11 @@ class Feed:
     forget: Callable[[], None] = lambda: None
     seen_ns: int = 0
     failures: int = 0
+    up: bool = False
 
     def seen(self) -> None:
         self.seen_ns = time.time_ns()
+        self.up = True
 
 
 @dataclass(slots=True)
@@ -106,13 +108,15 @@ class Streams:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
 
-    def silence_s(self) -> dict[str, float]:
-        """Seconds since the newest frame by feed; feeds that never had one are left out."""
+    def status(self) -> dict[str, dict[str, Any]]:
+        """By feed: whether it is up, and seconds since its newest frame (None: never one)."""
         now = time.time_ns()
         return {
-            feed.name: round((now - feed.seen_ns) / 1e9, 3)
+            feed.name: {
+                "ok": feed.up,
+                "silence_s": round((now - feed.seen_ns) / 1e9, 3) if feed.seen_ns else None,
+            }
             for feed in (*self._market_feeds, self._account)
-            if feed.seen_ns
         }
 
     def on_frame(self, message: Any) -> bool:
@@ -150,8 +154,9 @@ class Streams:
             try:
                 await feed.watch()
             except Exception as error:  # noqa: BLE001 - whatever ended the connection, the answer is to connect again
-                if feed.seen_ns > begun_ns:
+                if feed.up and feed.seen_ns > begun_ns:
                     feed.failures = 0
+                feed.up = False
                 delay_s = delays[min(feed.failures, len(delays) - 1)]
                 feed.failures += 1
                 metrics.RECONNECTS.labels(feed.name).inc()

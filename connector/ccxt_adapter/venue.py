@@ -144,11 +144,13 @@ class CcxtVenue:
             time_ms=max([*changed_ms, self._streams.newest_ms if self._streams else 0]),
             snapshot=True,
             balances=replies.balances(balances),
-            positions=replies.positions(positions, self._scales),
+            positions=self._with_flat(positions, list(self._listings)),
         )
 
     async def positions(self, symbol: str = "") -> list[AccountPosition]:
-        return replies.positions(await self._raw_positions(symbol), self._scales)
+        """Of every followed symbol, flat ones too."""
+        symbols = [self._of(symbol).symbol] if symbol else list(self._listings)
+        return self._with_flat(await self._raw_positions(symbol), symbols)
 
     async def funding_payments(self, *, since_ms: int) -> list[FundingPayment]:
         async def fetch(request: dict[str, Any]) -> list[Any]:
@@ -195,9 +197,9 @@ class CcxtVenue:
                 item.update.funding_payments.extend(await self._funding_near(item.update.time_ms))
             yield item.update
 
-    def silence_s(self) -> dict[str, float]:
-        """Seconds since the newest frame, by feed."""
-        return self._streams.silence_s() if self._streams else {}
+    def status(self) -> dict[str, dict[str, Any]]:
+        """By feed: whether it is up, and seconds since its newest frame."""
+        return self._streams.status() if self._streams else {}
 
     async def _candles(self, symbol: str, start_ms: int, until_ms: int, *, interval_ms: int) -> list[MarketEvent]:
         """Closed candles a cut stream left out; none, said in the log, where the venue does not give them."""
@@ -236,6 +238,17 @@ class CcxtVenue:
         request = {"symbol": symbol} if symbol else {}
         return list(await self._read("reading the positions", self._exchange.fapiPrivateV3GetPositionRisk(request)))
 
+    def _with_flat(self, raw: list[Mapping[str, Any]], symbols: list[str]) -> list[AccountPosition]:
+        """The venue leaves flat positions out; that one is flat is as much a fact as that it is not."""
+        held = replies.positions(raw, {symbol: self._of(symbol).scale for symbol in symbols})
+        named = {position.symbol for position in held}
+        flat = [
+            AccountPosition(symbol=symbol, grain=self._of(symbol).scale.grain)
+            for symbol in symbols
+            if symbol not in named
+        ]
+        return [*held, *flat]
+
     async def _read(self, what: str, reply: Awaitable[ReplyT]) -> ReplyT:
         return await self._call(what, reply, changes=False)
 
@@ -262,10 +275,6 @@ class CcxtVenue:
         except KeyError:
             followed = ", ".join(self._listings) or "none"
             raise UnknownSymbolError(f"{symbol!r} is not followed; followed symbols: {followed}") from None
-
-    @property
-    def _scales(self) -> dict[str, Any]:
-        return {symbol: listing.scale for symbol, listing in self._listings.items()}
 
     def _started(self) -> Streams:
         if self._streams is None:

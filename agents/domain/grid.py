@@ -1,7 +1,7 @@
 """The neutral trailing grid (GRID-1): each function takes one input in and returns what it leads to.
 
-BUYs below an empty slot, SELLs above it; a fill makes its slot the empty one, so the former empty slot gets the opposite
-order. No I/O, no clock: times are those of the inputs. The grid is folded in place.
+BUYs below an empty slot, SELLs above it; a fill makes its slot the empty one, so the former empty slot gets the
+opposite order. No I/O, no clock: times are those of the inputs. The grid is folded in place.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """How orders change the grid: placed, cancelled, filled, ended; in any order, repeated or late (ORD-4, GRID-1).
 
-Updates are routed by client order id. `filled_lots` is cumulative, so a repeat adds nothing; an ended order stays ended.
+Updates are routed by client order id. `filled_lots` is cumulative, so a repeat adds nothing; an ended order stays
+ended.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ QUIET_ALWAYS = Quiet(-ALWAYS, ALWAYS, -ALWAYS, ALWAYS, ALWAYS)
 
 @dataclass(slots=True)
 class Grid:
-    """The grid of one instrument. Slot k has price `origin_ticks + k * interval_ticks`; both 0 until the first quote."""
+    """One instrument's grid. Slot k has price `origin_ticks + k * interval_ticks`; both 0 until the first quote."""
 
     venue: str
     symbol: str

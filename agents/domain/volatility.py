@@ -1,6 +1,7 @@
 """The volatility rule: a mid price that ranges too far within a window stops new BUYs until it has been calm (RISK-7).
 
-All in event time: the same events trip and release at the same events, at any speed of play. The window is folded in place.
+All in event time: the same events trip and release at the same events, at any speed of play. The window is folded in
+place.
 """
 
 from __future__ import annotations

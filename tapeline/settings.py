@@ -19,8 +19,10 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from agents.settings import AgentsSettings
 from connector.settings import ConnectorSettings
 from observability.logs import hide
+from projections.settings import ProjectionsSettings
 from tapeline.data_folder import data_home
 from tapeline.errors import UsageError
 from tapeline.secrets import paper_keys
@@ -63,6 +65,8 @@ class Settings(BaseSettings):
     postgres: PostgresSettings = PostgresSettings()
     venue: VenueSettings
     connector: ConnectorSettings = ConnectorSettings()
+    agents: AgentsSettings
+    projections: ProjectionsSettings = ProjectionsSettings()
 
     @property
     def bootstrap(self) -> str | None:
@@ -109,6 +113,7 @@ def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None 
     given = {
         "home": str(home),
         "venue": {"data_dir": str(home / "venue"), "api_key": keys.api_key, "api_secret": keys.api_secret},
+        "agents": {"data_dir": str(home / "agents")},
     }
     merged = given
     for layer in (yaml_file.content, _environment(), overrides or {}):

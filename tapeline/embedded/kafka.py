@@ -19,7 +19,7 @@ from typing import Final
 
 from tapeline.embedded.cache import cache_folder
 from tapeline.embedded.jars import Progress, kafka_class_path
-from tapeline.embedded.ports import LOOPBACK, choose_ports
+from tapeline.embedded.ports import LOOPBACK
 from tapeline.embedded.server import Command, EmbeddedServer, require_space
 from tapeline.errors import TapelineError
 
@@ -71,14 +71,13 @@ class EmbeddedKafka(EmbeddedServer):
     def __init__(self, home: Path, *, progress: Progress | None = None) -> None:
         super().__init__(home)
         self._progress = progress
-        self._port: int | None = None
 
     @property
     def bootstrap(self) -> str:
         """host:port for clients; known once prepared."""
-        if self._port is None:
+        if not self._ports:
             raise RuntimeError("EmbeddedKafka.bootstrap is known only after prepare() or start()")
-        return self.address(self._port)
+        return self.address(self._ports["kafka"])
 
     @staticmethod
     def address(port: int) -> str:
@@ -88,8 +87,7 @@ class EmbeddedKafka(EmbeddedServer):
         """Fetch the jars (first time only), choose ports, write the settings, format the folder."""
         require_space(self.home)
         class_path = os.pathsep.join(map(str, kafka_class_path(cache_folder(self.home), self._progress)))
-        ports = choose_ports(self.home, "kafka", "kafka_controller")
-        self._port = ports["kafka"]
+        ports = self._claim_ports("kafka", "kafka_controller")
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
         properties = self.folder / "server.properties"

@@ -20,7 +20,7 @@ from typing import Final
 
 import psutil
 
-from tapeline.embedded.ports import LOOPBACK, choose_ports
+from tapeline.embedded.ports import LOOPBACK
 from tapeline.embedded.server import Command, EmbeddedServer, require_space
 from tapeline.errors import TapelineError
 
@@ -56,16 +56,15 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
-        self._port: int | None = None
         self._data = self.folder / "data"
         self._password_file = self.folder / "password"
 
     @property
     def dsn(self) -> str:
         """Address of the database with its password: never log it, never put it on a command line."""
-        if self._port is None:
+        if not self._ports:
             raise RuntimeError("EmbeddedPostgres.dsn is known only after prepare() or start()")
-        return self.address(self._port)
+        return self.address(self._ports["postgres"])
 
     def address(self, port: int) -> str:
         """The DSN for this port; OSError when the cluster was never made."""
@@ -75,13 +74,13 @@ class EmbeddedPostgres(EmbeddedServer):
     def prepare(self) -> Command:
         """Choose the port, make the cluster and its database the first time, clear what a kill -9 left."""
         require_space(self.home)
-        self._port = choose_ports(self.home, "postgres")["postgres"]
         self.folder.mkdir(parents=True, exist_ok=True)
         uid, gid = _owner()
         if not (self._data / "PG_VERSION").exists():
             self._initialise(uid, gid)
         self._clear_stale_pid_file()
-        settings = (f"{name}={value}" for name, value in (_SETTINGS | {"port": str(self._port)}).items())
+        port = self._claim_ports("postgres")["postgres"]
+        settings = (f"{name}={value}" for name, value in (_SETTINGS | {"port": str(port)}).items())
         options = [argument for setting in settings for argument in ("-c", setting)]
         argv = (str(_programs() / "postgres"), "-D", str(self._data), *options)
         return Command(argv, stop_signal=signal.SIGINT, stop_s=6.0, uid=uid, gid=gid)

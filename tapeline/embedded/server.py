@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tapeline.embedded.ports import LOOPBACK, choose_ports, is_free
 from tapeline.errors import TapelineError
 
 _LAUNCHER: Final = Path(__file__).with_name("launch.py")
@@ -55,6 +56,7 @@ class EmbeddedServer(ABC):
         self.folder = self.home / self.name
         self.log_file = self.home / "logs" / f"{self.name}.log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._ports: dict[str, int] = {}
 
     @abstractmethod
     def prepare(self) -> Command:
@@ -63,6 +65,15 @@ class EmbeddedServer(ABC):
     @abstractmethod
     async def is_ready(self) -> bool:
         """Whether the server answers a real request now."""
+
+    def _claim_ports(self, *names: str) -> dict[str, int]:
+        """Ports for this server; once chosen they stay, because others were told them."""
+        if not self._ports:
+            self._ports = choose_ports(self.home, *names)
+        for name, port in self._ports.items():
+            if not is_free(port):
+                raise TapelineError(f"port {port} of {name} on {LOOPBACK} was taken by another program; stop it")
+        return self._ports
 
     @property
     def pid(self) -> int | None:

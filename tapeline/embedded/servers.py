@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,15 +45,21 @@ class ServerSettings(Protocol):
 
 @asynccontextmanager
 async def servers(
-    settings: ServerSettings, *, command: str = "servers", progress: Progress | None = None
+    settings: ServerSettings,
+    *,
+    command: str = "servers",
+    needs: Sequence[str] = ("kafka", "postgres"),
+    progress: Progress | None = None,
 ) -> AsyncIterator[Servers]:
     """`async with servers(settings) as it:` gives ready servers; what it started, it stops afterwards.
+
+    `needs` may leave one out: it is then neither started nor asked, and its address may be empty.
 
     Raises TapelineError when a configured server does not answer, or when the data folder's owner does not
     get its servers ready within a minute.
     """
-    if settings.bootstrap and settings.dsn:
-        found = Servers(settings.bootstrap, settings.dsn)
+    if (settings.bootstrap or "kafka" not in needs) and (settings.dsn or "postgres" not in needs):
+        found = Servers(settings.bootstrap or "", settings.dsn or "")
         await _require(found)
         yield found
         return
@@ -62,7 +68,7 @@ async def servers(
         yield ownership
         return
     with ownership:
-        async with _own(settings, progress) as found:
+        async with _own(settings, needs, progress) as found:
             yield found
 
 
@@ -87,9 +93,12 @@ async def _own_or_attach(settings: ServerSettings, command: str) -> ExitStack | 
 
 
 @asynccontextmanager
-async def _own(settings: ServerSettings, progress: Progress | None) -> AsyncIterator[Servers]:
-    kafka = None if settings.bootstrap else EmbeddedKafka(settings.home, progress=progress)
-    postgres = None if settings.dsn else EmbeddedPostgres(settings.home)
+async def _own(settings: ServerSettings, needs: Sequence[str], progress: Progress | None) -> AsyncIterator[Servers]:
+    kafka = postgres = None
+    if "kafka" in needs and not settings.bootstrap:
+        kafka = EmbeddedKafka(settings.home, progress=progress)
+    if "postgres" in needs and not settings.dsn:
+        postgres = EmbeddedPostgres(settings.home)
     ours = [server for server in (kafka, postgres) if server is not None]
     try:
         for server in ours:
@@ -118,12 +127,12 @@ def known_servers(settings: ServerSettings) -> Servers | None:
 
 
 async def _require(found: Servers) -> None:
-    if not await kafka_answers(found.bootstrap, timeout_s=10):
+    if found.bootstrap and not await kafka_answers(found.bootstrap, timeout_s=10):
         raise TapelineError(
             f"no Kafka answers at {found.bootstrap} (TAPELINE_KAFKA__BOOTSTRAP); start it or correct the address, "
             f"or unset it to use the embedded one"
         )
-    if not await postgres_answers(found.dsn, timeout_s=10):
+    if found.dsn and not await postgres_answers(found.dsn, timeout_s=10):
         raise TapelineError(
             f"no Postgres answers at {_without_password(found.dsn)} (TAPELINE_POSTGRES__DSN); start it or correct the "
             f"address, or unset it to use the embedded one"

@@ -1,0 +1,67 @@
+"""The command `tapeline`: registers the commands and turns errors into one clear line and an exit code.
+
+Exit codes: 0 good, 1 a check or a run failed, 2 wrong usage or configuration. Nothing heavy is imported here, so that
+`tapeline --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+import typer
+
+from topics.errors import TapelineError
+
+# Each module has `register(app)`. One line here adds a theme.
+_COMMANDS: Final = (
+    "tapeline.commands.up",
+    "tapeline.commands.processes",
+    "tapeline.commands.topics",
+)
+
+
+def build_app() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        name="tapeline",
+        help="Event-sourced trading pipeline: no double order, restarts that resume, every decision explainable.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for module in _COMMANDS:
+        import_module(module).register(app)
+    return app
+
+
+def main() -> None:
+    """The entry point: exits with the command's code."""
+    try:
+        code = build_app()(standalone_mode=False)
+    except TapelineError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        complain("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:  # `tapeline topics tail x | head`
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def complain(message: str) -> None:
+    """One error for the person at the terminal, red when it is one."""
+    from observability.logs import redact_text
+
+    text = redact_text(message)
+    typer.secho(f"tapeline: {text}", fg=typer.colors.RED, err=True, bold=True)

@@ -1,9 +1,11 @@
 """How far the tape may run ahead at speed max: never so far that an agent decides on a stale market.
 
 Events are counted from the moment they are sent until a client acknowledges that they were decided. The number
-in flight is limited by a window that grows while acknowledgements are prompt and shrinks while they are late,
-so that the age of the oldest stays below `max_lag_ms`; beyond that nothing is sent. Pure: the clock is an
-argument (seconds). Must not: sleep, send or read a clock.
+in flight is limited by a window, so that the age of the oldest stays below `max_lag_ms`; beyond that nothing is
+sent. The window is looked at once a round (a round ends when what was sent last at its beginning is decided):
+it grows after a quick round that it limited, much while far from the bound, and shrinks after a slow one.
+Progress told every 50 ms or more often plays fastest.
+Pure: the clock is an argument (seconds). Must not: sleep, send or read a clock.
 """
 
 from __future__ import annotations
@@ -19,8 +21,12 @@ class Pacer:
 
     def __init__(self, max_lag_ms: int) -> None:
         self._max_lag = max_lag_ms / 1_000
-        self._in_flight: dict[str, deque[tuple[int, float]]] = {}
+        self._in_flight: dict[str, deque[tuple[int, int, float]]] = {}
         self._count = 0
+        self._sent = 0
+        self._round_ends_with = 0
+        self._round_began: float | None = None
+        self._limited = False
         self.window = SMALLEST_WINDOW
 
     @property
@@ -28,32 +34,49 @@ class Pacer:
         return self._count
 
     def sent(self, symbol: str, update_id: int, now: float) -> None:
-        self._in_flight.setdefault(symbol, deque()).append((update_id, now))
+        self._sent += 1
+        self._in_flight.setdefault(symbol, deque()).append((update_id, self._sent, now))
         self._count += 1
+        if self._round_began is None:
+            self._begin_round(now)
 
     def acknowledged(self, symbol: str, update_id: int, now: float) -> None:
         """Everything of the symbol up to that id was decided."""
         waiting = self._in_flight.get(symbol)
-        limited = self._count >= self.window
-        age = 0.0
+        decided = 0
         while waiting and waiting[0][0] <= update_id:
-            age = max(age, now - waiting.popleft()[1])
+            decided = waiting.popleft()[1]
             self._count -= 1
-        if age > self._max_lag / 2:
-            self.window = max(SMALLEST_WINDOW, self.window // 2)
-        elif limited and 0 < age < self._max_lag / 4:
-            self.window = min(LARGEST_WINDOW, self.window + self.window // 4)
+        if self._round_began is not None and decided >= self._round_ends_with:
+            self._adjust(now - self._round_began)
+            self._begin_round(now)
+
+    def _begin_round(self, now: float) -> None:
+        self._round_began = now if self._count else None
+        self._round_ends_with = self._sent
+        self._limited = False
+
+    def _adjust(self, round_s: float) -> None:
+        if round_s > self._max_lag * 0.7:
+            self.window = max(SMALLEST_WINDOW, self.window * 7 // 10)
+        elif self._limited and round_s < self._max_lag / 2:
+            grown = self.window * 2 if round_s < self._max_lag / 4 else self.window * 11 // 10
+            self.window = min(LARGEST_WINDOW, grown)
 
     def lag(self, now: float) -> float:
         """Age in seconds of the oldest event in flight."""
-        oldest = [waiting[0][1] for waiting in self._in_flight.values() if waiting]
+        oldest = [waiting[0][2] for waiting in self._in_flight.values() if waiting]
         return max(0.0, now - min(oldest)) if oldest else 0.0
 
     def may_send(self, now: float) -> bool:
-        return self._count < self.window and self.lag(now) < self._max_lag
+        if self._count >= self.window:
+            self._limited = True
+            return False
+        return self.lag(now) < self._max_lag
 
     def reset(self) -> None:
         """Forget what is in flight: its receivers are gone and will never acknowledge it."""
         self._in_flight.clear()
         self._count = 0
+        self._round_began = None
         self.window = SMALLEST_WINDOW

@@ -31,7 +31,7 @@ REFERENCE_PRICES = {
 }
 QUOTE_NOTIONAL = 40_000
 """Displayed size of a quote is around this much quote currency."""
-WAVES = ((7.3, 2.5e-4), (23.0, 6e-4), (97.0, 1.5e-3), (613.0, 5e-3), (9_973.0, 1.5e-2))
+WAVES = ((7.3, 6e-4), (23.0, 8e-4), (97.0, 1.5e-3), (613.0, 5e-3), (9_973.0, 1.5e-2))
 """Swings around the level: (period in seconds, amplitude as a fraction of the price)."""
 NOISE = 4e-5
 """Size of the independent noise of each step, as a fraction of the price."""

@@ -84,7 +84,7 @@ async def _run(settings: AgentsSettings, address: LogAddress, gate: type[Gate]) 
         producer = await resources.enter_async_context(LogProducer(address, client_id=settings.worker_id))
         agents: list[StatefulAgent[Any]] = []
         for pure in pure_agents(settings):
-            states = reader(address, client_id=f"{settings.worker_id}-{pure.name}-state")
+            states = reader(address, client_id=f"{settings.worker_id}-{pure.name}-state", fetch_max_wait_ms=20)
             agent = StatefulAgent(
                 pure,
                 producer=producer,

@@ -100,7 +100,7 @@ class AgentsSettings(BaseModel):
     operations_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     data_dir: Path
     worker_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "agents-1"
-    session_timeout_s: Annotated[int, Field(ge=6, le=300)] = 10
+    session_timeout_s: Annotated[int, Field(ge=6, le=300)] = 30
     grid: GridSettings = GridSettings()
     volatility: VolatilitySettings = VolatilitySettings()
     exposure: ExposureSettings = ExposureSettings()

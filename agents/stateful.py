@@ -132,6 +132,7 @@ class StatefulAgent(Generic[StateT]):
             opened = self.gate.open(turn, partitions, group_generation)
             if opened:
                 await self._resume_halted(recovered, await self.gate.wait())
+            self._reader.unsubscribe()
         log.info(
             "partitions taken over",
             agent=self.agent.name,

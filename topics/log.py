@@ -121,11 +121,9 @@ async def read_to_end(
     """
     consumer.assign(partitions)
     ends = await consumer.end_offsets(partitions)
+    begins = await consumer.beginning_offsets(partitions) if start is None else start
     for partition in partitions:
-        if start is None:
-            await consumer.seek_to_beginning(partition)
-        else:
-            consumer.seek(partition, start.get(partition, 0))
+        consumer.seek(partition, begins.get(partition, 0))
     open_partitions = set(partitions)
     while open_partitions:
         for partition in list(open_partitions):

@@ -34,8 +34,8 @@ def lost(table: Table[Any], begins: Mapping[Partition, int]) -> tuple[sql.Compos
         return sql.SQL("false"), []
     oldest_part = "first_offset" if "first_offset" in table.columns else "offset"
     one = sql.SQL("(topic = %s AND partition = %s AND {} < %s)").format(sql.Identifier(oldest_part))
-    values = [value for (topic, number), begin in begins.items() for value in (topic, number, begin)]
-    return sql.SQL(" OR ").join([one] * len(begins)), values
+    values: list[object] = [value for (topic, number), begin in begins.items() for value in (topic, number, begin)]
+    return sql.SQL(" OR ").join([one] * len(begins)), list(values)
 
 
 async def _hash(connection: Connection, table: Table[Any], begins: Mapping[Partition, int]) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from projections.minutes import MINUTE_MS
 from projections.reading import scale_of
 from projections.rows import Key, Place, Rows, Table
+from topics.errors import MalformedRecordError
 from topics.v1.market_pb2 import Candle, MarketBatch, Quote
 
 
@@ -139,6 +140,8 @@ def fold(
     place: Place,
 ) -> None:
     batch = summary.batch
+    if not batch.events:
+        raise MalformedRecordError(f"a market record of {batch.venue}:{batch.symbol} holds no event")
     row = quotes.get(batch.venue, batch.symbol)
     if row and (place.offset <= row.offset or summary.last_seq <= row.seq):
         return

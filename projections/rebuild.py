@@ -1,9 +1,9 @@
 """The projections made again from offset 0 beside the live ones, compared, and swapped in if asked (ES-2).
 
 Live offsets and hashes are read in one snapshot; the log is folded into `rebuild_<n>` up to exactly those offsets by
-the same folds, with no row of the live tables read. What is interrupted goes on where it stopped: the target stands in the
-schema itself. The `market` topic is kept a week: rows made from records that are gone are left out of both hashes, and
-carried over in a swap.
+the same folds, with no row of the live tables read. What is interrupted goes on where it stopped: the target stands in
+the schema itself. The `market` topic is kept a week: rows made from records that are gone are left out of both hashes,
+and carried over in a swap.
 
 The broker may compact topics that hold the newest record of each key (`instruments`, agents' states). A row made from a
 record that was compacted away since can then not be made again; it shows as a difference of that table alone.
@@ -119,9 +119,8 @@ async def _new_target(live: Connection, feed: Feed) -> _Target:
     await live.set_isolation_level(IsolationLevel.REPEATABLE_READ)
     async with live.transaction():
         cursor = await live.execute("SELECT topic, partition, next_offset FROM offsets")
-        offsets = {
-            (topic, number): min(offset, ends[topic, number]) for topic, number, offset in await cursor.fetchall()
-        }
+        stored = [((topic, number), offset) for topic, number, offset in await cursor.fetchall()]
+        offsets = {partition: min(offset, ends[partition]) for partition, offset in stored}
         hashes = await table_hashes(live, begins)
     await live.set_isolation_level(None)
     schemas = await _schemas(live)

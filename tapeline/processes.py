@@ -100,17 +100,12 @@ def with_symbols(settings: Settings, symbols: tuple[str, ...]) -> Settings:
 
 def addresses(settings: Settings) -> dict[str, Address]:
     """Where our own processes answer, by name."""
-    found = {
-        name: Address(section.operations_host, section.operations_port)
-        for name, section in (
-            ("connector", settings.connector),
-            ("agents", settings.agents),
-            ("projections", settings.projections),
-        )
+    return {
+        "venue": Address(settings.venue.host, settings.venue.port),
+        "connector": Address(settings.connector.operations_host, settings.connector.operations_port),
+        "agents": Address(settings.agents.operations_host, settings.agents.operations_port),
+        "projections": Address(settings.projections.operations_host, settings.projections.operations_port),
     }
-    if settings.trades_on_paper:
-        found["venue"] = Address(settings.venue.host, settings.venue.port)
-    return found
 
 
 def server_spec(server: EmbeddedServer) -> Spec:

@@ -26,7 +26,7 @@ from tapeline.errors import TapelineError
 _JVM: Final = (
     "-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k",
     "-XX:MaxDirectMemorySize=64m", "-XX:ReservedCodeCacheSize=48m", "-XX:+ExitOnOutOfMemoryError",
-    "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "--sun-misc-unsafe-memory-access=allow", "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
 )  # fmt: skip
@@ -125,6 +125,33 @@ async def kafka_answers(bootstrap: str, timeout_s: float = 3.0) -> bool:
         return bool(client.cluster.brokers())
     except (KafkaError, TimeoutError, OSError):
         return False
+    finally:
+        await client.close()
+
+
+async def await_groups(bootstrap: str, timeout_s: float = 20.0) -> None:
+    """Returns when consumer groups can be formed; a new broker makes its topic for them only when asked.
+
+    Raises TapelineError when it cannot within the time.
+    """
+    from aiokafka.client import AIOKafkaClient, CoordinationType
+    from aiokafka.errors import KafkaError
+
+    client = AIOKafkaClient(bootstrap_servers=bootstrap)
+    try:
+        await client.bootstrap()
+        async with asyncio.timeout(timeout_s):
+            while True:
+                try:
+                    await client.coordinator_lookup(CoordinationType.GROUP, "tapeline")
+                except KafkaError:
+                    await asyncio.sleep(0.1)
+                else:
+                    return
+    except (TimeoutError, KafkaError) as error:
+        raise TapelineError(
+            f"Kafka at {bootstrap} forms no consumer groups ({type(error).__name__}); see its log"
+        ) from error
     finally:
         await client.close()
 

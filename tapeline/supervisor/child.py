@@ -109,7 +109,7 @@ class Child:
     @property
     def complaint(self) -> str:
         """Its last warnings and errors, for a message about its death."""
-        return "; ".join(self._complaints) or f"nothing in its log, see {self._log.path}"
+        return "; ".join(dict.fromkeys(self._complaints)) or f"nothing in its log, see {self._log.path}"
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._keep_running(), name=f"supervise {self.name}")
@@ -124,9 +124,10 @@ class Child:
             with suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), min(command.stop_s, grace_s))
         self.kill()
-        if self._task is not None:
-            await self._task
-        self._log.close()
+        task, self._task = self._task, None
+        if task is not None:
+            await task
+            self._log.close()
 
     def kill(self) -> None:
         """KILL without waiting and without a restart."""

@@ -21,13 +21,13 @@ from tapeline.errors import TapelineError
 from tapeline.supervisor.child import Child, Record, Spec
 from tapeline.supervisor.log_file import LogFile
 
-STOP_S: Final = 9.0
+_RESERVED_S: Final = 0.7
 _READY_S: Final = 90.0
 _TRIES_AT_START: Final = 3
 
 
 class Supervisor:
-    """`await start(spec)` for each process, in order; `await stop(order)` at the end."""
+    """`await start(spec)` for each process, in order; `await stop(order, deadline)` and `await close()` at the end."""
 
     def __init__(self, home: Path, *, on_record: Callable[[Record], None] = lambda _record: None) -> None:
         self._home = home
@@ -50,21 +50,26 @@ class Supervisor:
             started.append(child)
         await asyncio.gather(*(self._ready(child) for child in started))
 
-    async def stop(self, order: Sequence[Sequence[str]], total_s: float = STOP_S) -> None:
-        """End the groups one after the other, the members of a group together; kills when the time is over."""
-        deadline = time.monotonic() + total_s
+    async def stop(self, order: Sequence[Sequence[str]], deadline: float) -> None:
+        """End these groups one after the other, the members of a group together.
+
+        Kills what is left at `deadline` (time.monotonic()); every later group keeps some of the time.
+        """
         for position, group in enumerate(order):
-            later = len(order) - position - 1
-            left_s = max(0.0, deadline - time.monotonic() - 0.7 * later)  # every later group keeps some time
+            later_s = _RESERVED_S * (len(order) - position - 1)
+            left_s = max(0.0, deadline - time.monotonic() - later_s)
             members = [self.children[name] for name in group if name in self.children]
             await asyncio.gather(*(child.stop(left_s) for child in members))
-        await asyncio.gather(*(child.stop(0.0) for child in self.children.values() if child.state != "stopped"))
+
+    async def close(self) -> None:
+        """Kill whoever still runs and let the guardian go. Nothing is left afterwards."""
+        await asyncio.gather(*(child.stop(0.0) for child in self.children.values()))
         self._guardian.close()
         with suppress(OSError):
             (self._home / "processes.json").unlink(missing_ok=True)
 
     def kill(self) -> None:
-        """Everything, now. `stop` still has to be awaited."""
+        """Everything, now. `close` still has to be awaited."""
         for child in self.children.values():
             child.kill()
 

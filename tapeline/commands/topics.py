@@ -16,6 +16,8 @@ from tapeline.errors import UsageError
 if TYPE_CHECKING:
     from topics.log import LogAddress
 
+_WIDE = 200
+
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="YAML file; default tapeline.yaml if present.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -133,11 +135,12 @@ def _print_rows(rows: list[dict[str, Any]], as_json: bool, empty: str = "nothing
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in rows[0]:
-        table.add_column(column)
+    for position, column in enumerate(rows[0]):
+        table.add_column(column, no_wrap=position == 0)
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
+    console = Console()
+    (console if console.is_terminal else Console(width=_WIDE)).print(table)
 
 
 def _duration(milliseconds: int) -> str:

@@ -70,7 +70,7 @@ def check_order(
     exposures: Mapping[str, SymbolExposure],
     open_orders: int,
 ) -> Denial | None:
-    """The first reason not to send this order, or None. `open_orders`: those of this symbol, claims in flight included."""
+    """The first reason not to send this order, or None. `open_orders`: of this symbol, claims in flight included."""
     if instrument is None:
         known = ", ".join(sorted(exposures)) or "none"
         return Denial("UNKNOWN_SYMBOL", f"{request.symbol} is not an instrument of this connector (known: {known})")

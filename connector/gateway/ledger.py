@@ -27,8 +27,8 @@ class Batch:
 
     `claims`: orders to insert unless their id is taken. `cancels`: client order ids whose cancellation was asked for.
     `changes`: newest state of orders already claimed, by client order id, said on the log before. `fills`: executions
-    said on the log. `positions`: next offset to read by (topic, partition). `marks`: by symbol, the trade id up to which
-    every execution was fetched from the venue.
+    said on the log. `positions`: next offset to read by (topic, partition). `marks`: by symbol, the trade id up to
+    which every execution was fetched from the venue.
     """
 
     claims: list[Order] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Ledger(Protocol):
         """Durable when it returns. Gives the orders that already had the id of a claim. Raises FencedError."""
 
     async def find(self, *, client_order_id: str = "", symbol: str = "", venue_order_id: str = "") -> list[Order]:
-        """By client order id (of any account), or by venue order id (of this account; without a symbol maybe several)."""
+        """By client order id (of any account) or by venue order id (of this account; symbols may share one)."""
 
     async def unsettled(self) -> list[Order]:
         """Orders of this account that are not ended, await fills, or whose end may not have been said on the log."""

@@ -40,6 +40,10 @@ TERMINAL = frozenset(
     }
 )
 NOT_RECEIVED = "NOT_RECEIVED"
+VANISHED = "VANISHED"
+CANCELED_BEFORE_SENT = "CANCELED_BEFORE_SENT"
+# Ends we concluded ourselves: a venue that shows such an order alive holds what nobody counts on any more.
+CONCLUDED = frozenset({NOT_RECEIVED, VANISHED, CANCELED_BEFORE_SENT, "NOT_SENT", "RATE_LIMITED"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,7 @@ class RetrySettings(_Settings):
 class RiskLimits(_Settings):
     """Limits held on the serial path (RISK-2), in quote currency."""
 
-    max_exposure_quote: Decimal = Field(
-        Decimal(50_000), gt=0, description="over all symbols, worst side, at mark price"
-    )
+    max_exposure_quote: Decimal = Field(Decimal(50_000), gt=0, description="all symbols, worst side, at mark price")
     max_order_notional: Decimal = Field(Decimal(10_000), gt=0)
     max_open_orders_per_symbol: int = Field(150, gt=0)
 

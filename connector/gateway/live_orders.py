@@ -1,0 +1,140 @@
+"""The one owner of live-order state (ORD-7): every order that can still change, and what all of them put at stake.
+
+All news about an order passes `tell`, which is synchronous: decided, folded, counted and handed to the journal before
+anything else can happen. Must not talk to the venue.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+
+from connector.gateway import metrics
+from connector.gateway.clock import Clock
+from connector.gateway.exposure import SymbolExposure
+from connector.gateway.journal import Journal
+from connector.gateway.lifecycle import News, Order, decide, evolve
+from connector.port import VenueFill
+from topics.v1.orders_pb2 import ORDER_STATUS_FILLED, ORDER_STATUS_UNKNOWN, OrderUpdate
+
+
+class LiveOrders:
+    def __init__(
+        self, exposures: Mapping[str, SymbolExposure], journal: Journal, clock: Clock, *, settled_in_memory: int
+    ) -> None:
+        self.exposures = exposures
+        self._journal = journal
+        self._clock = clock
+        self._settled_in_memory = settled_in_memory
+        self._orders: dict[str, Order] = {}
+        self._ids: dict[tuple[str, str], str] = {}
+        self._open: dict[str, dict[str, None]] = {}
+        self._unknown: set[str] = set()
+        self._settled: OrderedDict[str, None] = OrderedDict()
+        self._flights: dict[str, asyncio.Future[None]] = {}
+
+    def get(self, client_order_id: str) -> Order | None:
+        return self._orders.get(client_order_id)
+
+    def at_venue(self, symbol: str, venue_order_id: str) -> Order | None:
+        client_order_id = self._ids.get((symbol, venue_order_id))
+        return self._orders.get(client_order_id) if client_order_id else None
+
+    def open(self, symbol: str = "") -> list[Order]:
+        """Not ended: claims in flight and unknown ones included."""
+        symbols = [symbol] if symbol else list(self._open)
+        return [self._orders[key] for it in symbols for key in self._open.get(it, ())]
+
+    def open_count(self, symbol: str) -> int:
+        return len(self._open.get(symbol, ()))
+
+    @property
+    def unknown_count(self) -> int:
+        return len(self._unknown)
+
+    def awaiting_fills(self) -> list[Order]:
+        return [order for order in self._orders.values() if order.terminal and not order.settled]
+
+    def put(self, order: Order) -> None:
+        """Takes this for the order's state, whatever it was before."""
+        before = self._orders.get(order.id)
+        self._count_exposure(before, order)
+        self._orders[order.id] = order
+        if order.venue_order_id:
+            self._ids[(order.symbol, order.venue_order_id)] = order.id
+        if order.terminal:
+            self._open.get(order.symbol, {}).pop(order.id, None)
+        else:
+            self._open.setdefault(order.symbol, {})[order.id] = None
+        if order.status == ORDER_STATUS_UNKNOWN:
+            self._unknown.add(order.id)
+        else:
+            self._unknown.discard(order.id)
+        metrics.UNKNOWN_ORDERS.set(len(self._unknown))
+        if order.symbol in self.exposures:
+            metrics.ORDERS_ACTIVE.labels(order.symbol).set(self.open_count(order.symbol))
+        self._keep_few_settled(order)
+
+    def forget(self, client_order_id: str) -> None:
+        """Undoes a `put` that reserved room for an order which turned out to be another account's."""
+        if order := self._orders.pop(client_order_id, None):
+            self._count_exposure(order, None)
+            self._open.get(order.symbol, {}).pop(client_order_id, None)
+
+    def tell(self, client_order_id: str, news: News, *, source: int) -> list[OrderUpdate]:
+        """Returns what was new in it, already on its way to the log. The order must be known here."""
+        order = self._orders[client_order_id]
+        updates = decide(order, news, source=source, now_ns=self._clock.now_ns())
+        if not updates:
+            return []
+        after = order
+        for update in updates:
+            after = evolve(after, update)
+        self.put(after)
+        fills = []
+        if isinstance(news, VenueFill):
+            fills.append(replace(news, client_order_id=client_order_id))
+            self.book(news)
+        if after.status == ORDER_STATUS_FILLED and order.status != ORDER_STATUS_FILLED:
+            metrics.ORDERS_FILLED.labels(after.symbol).inc()
+        self._journal.write(updates, orders=[after], fills=fills)
+        return updates
+
+    def book(self, execution: VenueFill) -> None:
+        """Moves the position; for executions of others on this account too. Each execution once."""
+        if exposure := self.exposures.get(execution.symbol):
+            exposure.book(execution.side, execution.fill.quantity_lots)
+
+    def begin_flight(self, client_order_id: str) -> None:
+        self._flights[client_order_id] = asyncio.get_running_loop().create_future()
+
+    def end_flight(self, client_order_id: str) -> None:
+        flight = self._flights.pop(client_order_id, None)
+        if flight is not None and not flight.done():
+            flight.set_result(None)
+
+    def in_flight(self, client_order_id: str) -> bool:
+        return client_order_id in self._flights
+
+    async def landed(self, client_order_id: str) -> None:
+        """Returns when no placement of this id is under way."""
+        if flight := self._flights.get(client_order_id):
+            await asyncio.shield(flight)
+
+    def _count_exposure(self, before: Order | None, after: Order | None) -> None:
+        for order, sign in ((before, -1), (after, 1)):
+            if order is not None and not order.terminal and (exposure := self.exposures.get(order.symbol)):
+                exposure.change_open(order.request, sign * order.remaining_lots)
+
+    def _keep_few_settled(self, order: Order) -> None:
+        if not order.settled:
+            self._settled.pop(order.id, None)
+            return
+        self._settled[order.id] = None
+        while len(self._settled) > self._settled_in_memory:
+            oldest = next((it for it in self._settled if it not in self._flights), None)
+            if oldest is None:
+                return
+            del self._settled[oldest]
+            dropped = self._orders.pop(oldest)
+            self._ids.pop((dropped.symbol, dropped.venue_order_id), None)

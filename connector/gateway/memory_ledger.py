@@ -1,0 +1,112 @@
+"""The ledger in memory, for tests and simulations: the same promises as the Postgres one while the object lives.
+
+Several gateways share one `MemoryDatabase`, as processes share one Postgres. It must not be used to trade.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from connector.gateway.errors import FencedError
+from connector.gateway.ledger import Batch
+from connector.gateway.lifecycle import Order
+from connector.port import VenueFill
+
+
+@dataclass(slots=True)
+class MemoryDatabase:
+    """What outlives a gateway."""
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    settled: set[str] = field(default_factory=set)
+    fills: dict[tuple[str, str, str], VenueFill] = field(default_factory=dict)
+    positions: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    marks: dict[tuple[str, str], str] = field(default_factory=dict)
+    epochs: dict[str, int] = field(default_factory=dict)
+
+
+class MemoryLedger:
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+        self._venue = ""
+        self._account = ""
+        self._owner = ""
+        self._epoch = 0
+
+    async def start(self, venue: str, account: str, holder: str) -> int:  # noqa: ARG002  shown to people by Postgres only
+        self._venue, self._account, self._owner = venue, account, f"{venue}:{account}"
+        self._epoch = self._database.epochs.get(self._owner, 0) + 1
+        self._database.epochs[self._owner] = self._epoch
+        return self._epoch
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+    async def commit(self, batch: Batch) -> Mapping[str, Order]:
+        database = self._database
+        if database.epochs.get(self._owner) != self._epoch:
+            raise FencedError(
+                f"account {self._owner}: epoch {self._epoch} is over, epoch {database.epochs.get(self._owner)} runs; "
+                "this process must end"
+            )
+        existing = self._claim(batch)
+        for client_order_id in batch.cancels:
+            if known := database.orders.get(client_order_id):
+                database.orders[client_order_id] = replace(known, cancel_requested=True)
+        for fill in batch.fills:
+            database.fills.setdefault((self._venue, fill.symbol, fill.fill.trade_id), fill)
+        for client_order_id, order in batch.changes.items():
+            self._change(client_order_id, order)
+        for (topic, partition), offset in batch.positions.items():
+            database.positions[(self._owner, topic, partition)] = offset
+        for symbol, trade_id in batch.marks.items():
+            database.marks[(self._owner, symbol)] = trade_id
+        return existing
+
+    async def find(self, *, client_order_id: str = "", symbol: str = "", venue_order_id: str = "") -> list[Order]:
+        if client_order_id:
+            return [self._whole(order) for order in [self._database.orders.get(client_order_id)] if order]
+        return [
+            self._whole(order)
+            for order in self._mine()
+            if venue_order_id and order.venue_order_id == venue_order_id and symbol in ("", order.symbol)
+        ]
+
+    async def unsettled(self) -> list[Order]:
+        return [self._whole(order) for order in self._mine() if order.id not in self._database.settled]
+
+    async def intent_positions(self, topic: str) -> dict[int, int]:
+        return {
+            partition: offset
+            for (owner, name, partition), offset in self._database.positions.items()
+            if (owner, name) == (self._owner, topic)
+        }
+
+    async def fill_marks(self) -> dict[str, str]:
+        return {symbol: trade_id for (owner, symbol), trade_id in self._database.marks.items() if owner == self._owner}
+
+    def _claim(self, batch: Batch) -> dict[str, Order]:
+        existing = {}
+        for order in batch.claims:
+            if known := self._database.orders.get(order.id):
+                existing[order.id] = self._whole(known)
+            else:
+                self._database.orders[order.id] = order
+        return existing
+
+    def _change(self, client_order_id: str, order: Order) -> None:
+        known = self._database.orders[client_order_id]
+        cancel_requested = known.cancel_requested or order.cancel_requested
+        self._database.orders[client_order_id] = replace(order, cancel_requested=cancel_requested)
+        if order.settled:
+            self._database.settled.add(client_order_id)
+        else:
+            self._database.settled.discard(client_order_id)
+
+    def _mine(self) -> list[Order]:
+        owner = (self._venue, self._account)
+        return [order for order in self._database.orders.values() if (order.venue, order.account) == owner]
+
+    def _whole(self, order: Order) -> Order:
+        """With its trade ids as the fills tell them, as a database would put it together."""
+        fills = [fill for fill in self._database.fills.values() if fill.client_order_id == order.id]
+        return replace(order, trade_ids=frozenset(fill.fill.trade_id for fill in fills))

@@ -1,0 +1,23 @@
+"""What the gateway measures (OBS-1). Labels are bounded: symbols, operations, outcomes; never ids or free text."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+ORDERS_PLACED = Counter("market_maker_orders_placed_total", "Orders the venue was asked to place", ["symbol"])
+ORDERS_FILLED = Counter("market_maker_orders_filled_total", "Orders filled whole", ["symbol"])
+ORDERS_ACTIVE = Gauge("market_maker_orders_active", "Orders of ours that have not ended", ["symbol"])
+LATENCY_MS = Histogram(
+    "market_maker_latency_exchange_ms",
+    "Milliseconds from a call to the venue to its answer",
+    ["operation"],
+    buckets=(0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000),
+)
+UNKNOWN_ORDERS = Gauge("unknown_orders", "Orders sent whose outcome is being looked up")
+DUPLICATES_SUPPRESSED = Counter("duplicates_suppressed_total", "Placements whose client order id was used before")
+INTENTS = Counter("intents_total", "Intents read from the log", ["outcome"])
+RETRIES = Counter("retry_attempts_total", "Calls to the venue made again", ["endpoint", "attempt"])
+CORRECTIONS = Counter("reconciliation_corrections_total", "Updates that only a look at the venue brought")
+COMMITS = Histogram(
+    "ledger_commit_ms",
+    "Milliseconds of one ledger transaction",
+    buckets=(0.25, 0.5, 1, 2, 3, 5, 10, 20, 50, 100, 500, 1_000),
+)

@@ -1,0 +1,248 @@
+"""From a request to the venue's answer: checked, claimed durably, sent once (WF-2, WF-3, WF-4).
+
+The order of things is the promise: room in the limits is reserved and the claim queued without a pause between, the
+claim is durable before anything is sent, and after a claim nothing but a certain refusal is ever tried again.
+"""
+
+import asyncio
+import re
+from dataclasses import dataclass, replace
+
+from connector.errors import (
+    DuplicateOrderError,
+    InvalidOrderError,
+    NotSentError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    VenueError,
+    VenueRejectedError,
+)
+from connector.gateway import metrics
+from connector.gateway.desk import Desk
+from connector.gateway.errors import AlreadyExistsError
+from connector.gateway.exposure import Denial, check_order
+from connector.gateway.ledger import IntentPosition
+from connector.gateway.lifecycle import CANCELED_BEFORE_SENT, Ended, Order, Uncertain, as_update, describes, sent
+from connector.gateway.lookups import Lookups
+from connector.gateway.retries import with_retries
+from connector.port import OrderRequest, VenueOrder
+from observability.logs import get_logger
+from topics.v1.common_pb2 import OrderType, Side, TimeInForce
+from topics.v1.orders_pb2 import (
+    ORDER_SOURCE_GATEWAY,
+    ORDER_STATUS_CANCELED,
+    ORDER_STATUS_DENIED,
+    ORDER_STATUS_REJECTED,
+    OrderUpdate,
+)
+
+_log = get_logger(__name__)
+_CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9]{1,28}")
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceResult:
+    """`existing`: this client order id was placed before with the same details."""
+
+    order: OrderUpdate
+    existing: bool
+
+
+class _CanceledBeforeSentError(Exception):
+    """Somebody asked to cancel it before it went out."""
+
+
+def check_shape(request: OrderRequest) -> None:
+    """Raises InvalidOrderError for what can be no order at all: a client order id outside WF-1, an unset choice."""
+    if not _CLIENT_ORDER_ID.fullmatch(request.client_order_id):
+        raise InvalidOrderError(
+            f"client order id {request.client_order_id!r} is not 1 to 28 characters [A-Za-z0-9]; it must reach the "
+            "venue unchanged"
+        )
+    for what, value, known in (
+        ("side", request.side, Side.values()),
+        ("type", request.type, OrderType.values()),
+        ("time in force", request.time_in_force, TimeInForce.values()),
+    ):
+        if value == 0 or value not in known:
+            raise InvalidOrderError(f"order {request.client_order_id}: {what} {value} is not one of topics.v1")
+
+
+class Placing:
+    def __init__(self, desk: Desk, lookups: Lookups) -> None:
+        self._desk = desk
+        self._lookups = lookups
+        self.duplicates_suppressed = 0
+
+    async def place(
+        self,
+        request: OrderRequest,
+        *,
+        strategy: str,
+        intent_id: str,
+        position: IntentPosition | None = None,
+        denial: Denial | None = None,
+    ) -> PlaceResult:
+        """Raises InvalidOrderError, AlreadyExistsError. Goes on to its end when the caller is cancelled.
+
+        `position` is finished in the transaction of the claim. `denial`: the caller's own reason not to send it.
+        """
+        check_shape(request)
+        while self._desk.orders.get(request.client_order_id) is not None:
+            await self._desk.orders.landed(request.client_order_id)
+            if known := self._desk.orders.get(request.client_order_id):
+                self._desk.group.skip(position)
+                return self._compare(request, known)
+        order = self._admit(request, strategy, intent_id, denial)
+        claim = self._desk.group.claim(order, position)
+        self._desk.orders.put(order)
+        self._desk.orders.begin_flight(order.id)
+        task = self._desk.background.spawn(self._carry_out(order, claim), name="placement")
+        taken = await asyncio.shield(task)
+        if taken is not None:
+            return self._compare(request, taken)
+        return PlaceResult(self._update(order.id), existing=False)
+
+    def _admit(self, request: OrderRequest, strategy: str, intent_id: str, denial: Denial | None) -> Order:
+        desk = self._desk
+        grain = desk.grain(request.symbol)
+        now_ns = desk.clock.now_ns()
+        order = Order(
+            venue=desk.port.name,
+            account=desk.port.account,
+            request=request,
+            tick_size=grain.tick_size,
+            lot_size=grain.lot_size,
+            strategy=strategy,
+            intent_id=intent_id,
+            time_ms=now_ns // 1_000_000,
+            claimed_ns=now_ns,
+        )
+        denial = denial or self._denial(request)
+        if denial is None:
+            return order
+        _log.warning("order denied", client_order_id=order.id, code=denial.code, reason=denial.reason)
+        return replace(
+            order,
+            status=ORDER_STATUS_DENIED,
+            reason_code=denial.code,
+            reason=denial.reason,
+            answered_ns=now_ns,
+        )
+
+    def _denial(self, request: OrderRequest) -> Denial | None:
+        desk = self._desk
+        if desk.halted:
+            return Denial("HALTED", f"placing is halted: {desk.halted}")
+        return check_order(
+            request,
+            instrument=desk.instruments.get(request.symbol),
+            limits=desk.limits,
+            exposures=desk.orders.exposures,
+            open_orders=desk.orders.open_count(request.symbol),
+        )
+
+    async def _carry_out(self, order: Order, claim: "asyncio.Future[Order | None]") -> Order | None:
+        """Returns the order that had the id before, if there was one."""
+        desk = self._desk
+        begin = desk.clock.monotonic()
+        try:
+            taken = await claim
+            if taken is not None:
+                self._give_way(taken)
+                return taken
+            if order.status == ORDER_STATUS_DENIED:
+                desk.journal.write([as_update(order, source=ORDER_SOURCE_GATEWAY)], orders=[order])
+            else:
+                if desk.clock.monotonic() - begin > desk.settings.claim_fresh_s:
+                    await desk.group.flush()
+                await self._send(order.id)
+            await desk.journal.said()
+        finally:
+            desk.orders.end_flight(order.id)
+        return None
+
+    def _give_way(self, taken: Order) -> None:
+        orders = self._desk.orders
+        if (taken.venue, taken.account) == (self._desk.port.name, self._desk.port.account):
+            orders.put(taken)
+        else:
+            orders.forget(taken.id)
+
+    async def _send(self, client_order_id: str) -> None:
+        desk = self._desk
+        request = self._order(client_order_id).request
+        metrics.ORDERS_PLACED.labels(request.symbol).inc()
+
+        async def once() -> VenueOrder:
+            order = self._order(client_order_id)
+            if order.cancel_requested:
+                raise _CanceledBeforeSentError
+            if order.answered:
+                raise OutcomeUnknownError("the venue spoke of this order although a try was certain to have failed")
+            desk.orders.put(sent(order, desk.clock.now_ns()))
+            return await desk.port.place(request)
+
+        try:
+            answer = await with_retries(
+                once,
+                endpoint="place",
+                key=client_order_id,
+                again_on=(NotSentError, RateLimitedError),
+                settings=desk.settings.retry,
+                clock=desk.clock,
+            )
+        except _CanceledBeforeSentError:
+            self._end(client_order_id, ORDER_STATUS_CANCELED, CANCELED_BEFORE_SENT, "cancelled before it was sent")
+        except DuplicateOrderError as error:
+            self._uncertain(client_order_id, error, delay_s=0.0)
+        except (VenueRejectedError, NotSentError, RateLimitedError) as error:
+            self._refused(client_order_id, error)
+        except Exception as error:  # noqa: BLE001  whatever it was, the request may have arrived
+            self._uncertain(client_order_id, error)
+        else:
+            self._answered(client_order_id, answer)
+
+    def _answered(self, client_order_id: str, answer: VenueOrder) -> None:
+        order = self._order(client_order_id)
+        if describes(order, answer):
+            self._desk.orders.tell(client_order_id, answer, source=ORDER_SOURCE_GATEWAY)
+        else:
+            told = f"the venue answered with another order (venue order {answer.venue_order_id})"
+            self._uncertain(client_order_id, InvalidOrderError(told))
+
+    def _refused(self, client_order_id: str, error: VenueError) -> None:
+        if self._order(client_order_id).answered:
+            self._lookups.watch(client_order_id, delay_s=0.0)
+            return
+        self._end(client_order_id, ORDER_STATUS_REJECTED, error.code, str(error))
+
+    def _uncertain(self, client_order_id: str, error: Exception, *, delay_s: float | None = None) -> None:
+        _log.warning("outcome of a placement is unknown", client_order_id=client_order_id, error=str(error))
+        reason = f"{type(error).__name__}: {error}"
+        self._desk.orders.tell(client_order_id, Uncertain(reason), source=ORDER_SOURCE_GATEWAY)
+        self._lookups.watch(client_order_id, delay_s=delay_s)
+
+    def _end(self, client_order_id: str, status: int, code: str, reason: str) -> None:
+        self._desk.orders.tell(client_order_id, Ended(status, code, reason), source=ORDER_SOURCE_GATEWAY)
+
+    def _compare(self, request: OrderRequest, known: Order) -> PlaceResult:
+        self.duplicates_suppressed += 1
+        metrics.DUPLICATES_SUPPRESSED.inc()
+        update = as_update(known)
+        if known.request == request and known.venue == self._desk.port.name:
+            return PlaceResult(update, existing=True)
+        raise AlreadyExistsError(
+            f"client order id {request.client_order_id} belongs to another order: asked for {request}, "
+            f"placed was {known.request}; use a new id",
+            update,
+        )
+
+    def _order(self, client_order_id: str) -> Order:
+        order = self._desk.orders.get(client_order_id)
+        if order is None:
+            raise InvalidOrderError(f"order {client_order_id} is not known here")
+        return order
+
+    def _update(self, client_order_id: str) -> OrderUpdate:
+        return as_update(self._order(client_order_id))

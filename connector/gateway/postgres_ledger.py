@@ -1,0 +1,158 @@
+"""The ledger in Postgres, schema `ledger`: one pipelined transaction a batch, fenced by the epoch, durable.
+
+A lost connection is an error to the caller, never retried here: nobody knows whether the transaction happened, and
+the path after a restart (read the rows, look up at the venue) is the safe one.
+"""
+
+from collections.abc import Mapping
+from typing import Any, LiteralString
+
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.errors import Error
+from psycopg.rows import dict_row
+
+from connector.gateway import postgres_rows as rows
+from connector.gateway.errors import FencedError
+from connector.gateway.ledger import Batch
+from connector.gateway.lifecycle import Order
+from connector.gateway.postgres_schema import FENCED, migrate
+
+# The statements are made of this package's constants; no value is ever part of their text.
+_CLAIM = (
+    f"INSERT INTO ledger.orders ({', '.join(rows.names(rows.IDENTITY) + rows.names(rows.PROGRESS))}, epoch) "  # noqa: S608
+    f"SELECT *, %s FROM unnest({rows.arrays(rows.IDENTITY)}, {rows.arrays(rows.PROGRESS)}) "
+    "ON CONFLICT (client_order_id) DO NOTHING RETURNING client_order_id"
+)
+_CHANGE = (
+    f"UPDATE ledger.orders AS it SET {', '.join(map(rows.assignment, rows.names(rows.PROGRESS)))}, epoch = %s "  # noqa: S608
+    f"FROM unnest(%s::text[], {rows.arrays(rows.PROGRESS)}) AS new (id, {', '.join(rows.names(rows.PROGRESS))}) "
+    "WHERE it.client_order_id = new.id"
+)
+_BOOK = (
+    f"INSERT INTO ledger.fills ({', '.join(rows.names(rows.FILL))}) "  # noqa: S608
+    f"SELECT * FROM unnest({rows.arrays(rows.FILL)}) ON CONFLICT (venue, symbol, trade_id) DO NOTHING"
+)
+_REQUEST_CANCEL = "UPDATE ledger.orders SET cancel_requested = true WHERE client_order_id = ANY(%s)"
+_MOVE = (
+    "INSERT INTO ledger.intent_positions (owner, topic, partition, next_offset) "
+    "SELECT %s, * FROM unnest(%s::text[], %s::int4[], %s::int8[]) "
+    "ON CONFLICT (owner, topic, partition) DO UPDATE SET next_offset = excluded.next_offset"
+)
+_MARK = (
+    "INSERT INTO ledger.fill_marks (owner, symbol, trade_id) SELECT %s, * FROM unnest(%s::text[], %s::text[]) "
+    "ON CONFLICT (owner, symbol) DO UPDATE SET trade_id = excluded.trade_id"
+)
+_TAKE_OVER = (
+    "INSERT INTO ledger.epoch AS it (account, epoch, holder) VALUES (%s, 1, %s) "
+    "ON CONFLICT (account) DO UPDATE SET epoch = it.epoch + 1, holder = excluded.holder, since = now() RETURNING epoch"
+)
+_SELECT = (
+    "SELECT it.*, ARRAY(SELECT trade_id FROM ledger.fills AS f WHERE f.client_order_id = it.client_order_id) "
+    "AS trade_ids FROM ledger.orders AS it "
+)
+
+
+class PostgresLedger:
+    """`dsn` as libpq takes it. One connection commits, another one reads."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._venue = ""
+        self._account = ""
+        self._owner = ""
+        self._epoch = 0
+        self._writer: AsyncConnection | None = None
+        self._reader: AsyncConnection | None = None
+
+    async def start(self, venue: str, account: str, holder: str) -> int:
+        self._venue, self._account, self._owner = venue, account, f"{venue}:{account}"
+        self._writer = await AsyncConnection.connect(self._dsn, autocommit=True, prepare_threshold=2)
+        self._reader = await AsyncConnection.connect(self._dsn, autocommit=True)
+        await self._writer.execute("SET synchronous_commit = on")
+        await migrate(self._writer)
+        row = await (await self._writer.execute(_TAKE_OVER, (self._owner, holder))).fetchone()
+        if row is None:
+            raise FencedError(f"account {self._owner}: the ledger gave no epoch; check the table ledger.epoch")
+        self._epoch = int(row[0])
+        return self._epoch
+
+    async def close(self) -> None:
+        for connection in (self._writer, self._reader):
+            if connection is not None:
+                await connection.close()
+        self._writer = self._reader = None
+
+    async def commit(self, batch: Batch) -> Mapping[str, Order]:
+        connection = _open(self._writer)
+        try:
+            async with connection.pipeline(), connection.transaction():
+                await connection.execute("SELECT ledger.fence(%s, %s)", (self._owner, self._epoch))
+                claimed = await self._write(connection, batch)
+        except Error as error:
+            if error.sqlstate != FENCED:
+                raise
+            raise FencedError(f"{error.diag.message_primary}; this process must end") from error
+        if claimed is None:
+            return {}
+        new = {row[0] for row in await claimed.fetchall()}
+        taken = [order.id for order in batch.claims if order.id not in new]
+        return {order.id: order for order in await self._by_id(taken)} if taken else {}
+
+    async def find(self, *, client_order_id: str = "", symbol: str = "", venue_order_id: str = "") -> list[Order]:
+        if client_order_id:
+            return await self._by_id([client_order_id])
+        return await self._select(
+            "WHERE venue = %s AND account = %s AND venue_order_id = %s AND venue_order_id <> '' AND %s IN ('', symbol)",
+            (self._venue, self._account, venue_order_id, symbol),
+        )
+
+    async def unsettled(self) -> list[Order]:
+        where = "WHERE venue = %s AND account = %s AND NOT settled ORDER BY claimed_ns, client_order_id"
+        return await self._select(where, (self._venue, self._account))
+
+    async def intent_positions(self, topic: str) -> dict[int, int]:
+        cursor = await _open(self._reader).execute(
+            "SELECT partition, next_offset FROM ledger.intent_positions WHERE owner = %s AND topic = %s",
+            (self._owner, topic),
+        )
+        return dict(await cursor.fetchall())
+
+    async def fill_marks(self) -> dict[str, str]:
+        cursor = await _open(self._reader).execute(
+            "SELECT symbol, trade_id FROM ledger.fill_marks WHERE owner = %s", (self._owner,)
+        )
+        return dict(await cursor.fetchall())
+
+    async def _write(self, connection: AsyncConnection, batch: Batch) -> AsyncCursor | None:
+        claimed = None
+        if batch.claims:
+            claims = [rows.identity(it) + rows.progress(it, settled=False) for it in batch.claims]
+            claimed = await connection.execute(_CLAIM, [self._epoch, *rows.turned(claims)])
+        if batch.cancels:
+            await connection.execute(_REQUEST_CANCEL, (batch.cancels,))
+        if batch.fills:
+            await connection.execute(_BOOK, rows.turned(rows.fill_row(self._venue, fill) for fill in batch.fills))
+        if batch.changes:
+            changes = [(key, *rows.progress(it, settled=it.settled)) for key, it in batch.changes.items()]
+            await connection.execute(_CHANGE, [self._epoch, *rows.turned(changes)])
+        if batch.positions:
+            topics, partitions = zip(*batch.positions, strict=True)
+            moved = (self._owner, list(topics), list(partitions), list(batch.positions.values()))
+            await connection.execute(_MOVE, moved)
+        if batch.marks:
+            await connection.execute(_MARK, (self._owner, list(batch.marks), list(batch.marks.values())))
+        return claimed
+
+    async def _by_id(self, client_order_ids: list[str]) -> list[Order]:
+        return await self._select("WHERE client_order_id = ANY(%s)", (client_order_ids,))
+
+    async def _select(self, where: LiteralString, parameters: tuple[Any, ...]) -> list[Order]:
+        async with _open(self._reader).cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(_SELECT + where, parameters)
+            return [rows.order_of(row) for row in await cursor.fetchall()]
+
+
+def _open(connection: AsyncConnection | None) -> AsyncConnection:
+    if connection is None:
+        raise FencedError("the ledger is not started, or closed; nothing can be read or written")
+    return connection

@@ -1,0 +1,112 @@
+"""The tables of the ledger and the ordered steps that make them. Applied at start, each once, under a lock.
+
+A step is never edited after release; a change is a new step at the end.
+"""
+
+from psycopg import AsyncConnection
+
+FENCED = "TL001"
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE ledger.orders (
+        client_order_id  text PRIMARY KEY,
+        venue            text NOT NULL,
+        account          text NOT NULL,
+        symbol           text NOT NULL,
+        side             text NOT NULL,
+        type             text NOT NULL,
+        time_in_force    text NOT NULL,
+        price_ticks      bigint NOT NULL,
+        quantity_lots    bigint NOT NULL,
+        reduce_only      boolean NOT NULL,
+        tick_size        text NOT NULL,
+        lot_size         text NOT NULL,
+        strategy         text NOT NULL,
+        intent_id        text NOT NULL,
+        epoch            bigint NOT NULL,
+        state            text NOT NULL,
+        venue_order_id   text NOT NULL,
+        filled_lots      bigint NOT NULL,
+        booked_lots      bigint NOT NULL,
+        cancel_requested boolean NOT NULL,
+        settled          boolean NOT NULL,
+        reason_code      text NOT NULL,
+        reason           text NOT NULL,
+        time_ms          bigint NOT NULL,
+        claimed_ns       bigint NOT NULL,
+        sent_ns          bigint NOT NULL,
+        answered_ns      bigint NOT NULL
+    );
+    CREATE INDEX orders_by_venue_order_id ON ledger.orders (venue_order_id, symbol) WHERE venue_order_id <> '';
+    CREATE INDEX orders_unsettled ON ledger.orders (venue, account) WHERE NOT settled;
+
+    CREATE TABLE ledger.fills (
+        venue           text NOT NULL,
+        symbol          text NOT NULL,
+        trade_id        text NOT NULL,
+        client_order_id text NOT NULL,
+        venue_order_id  text NOT NULL,
+        side            text NOT NULL,
+        price_ticks     bigint NOT NULL,
+        quantity_lots   bigint NOT NULL,
+        fee             text NOT NULL,
+        fee_asset       text NOT NULL,
+        realized_pnl    text NOT NULL,
+        maker           boolean NOT NULL,
+        time_ms         bigint NOT NULL,
+        PRIMARY KEY (venue, symbol, trade_id)
+    );
+    CREATE INDEX fills_by_order ON ledger.fills (client_order_id);
+
+    CREATE TABLE ledger.intent_positions (
+        owner       text NOT NULL,
+        topic       text NOT NULL,
+        partition   integer NOT NULL,
+        next_offset bigint NOT NULL,
+        PRIMARY KEY (owner, topic, partition)
+    );
+
+    CREATE TABLE ledger.fill_marks (
+        owner    text NOT NULL,
+        symbol   text NOT NULL,
+        trade_id text NOT NULL,
+        PRIMARY KEY (owner, symbol)
+    );
+
+    CREATE TABLE ledger.epoch (
+        account text PRIMARY KEY,
+        epoch   bigint NOT NULL,
+        holder  text NOT NULL,
+        since   timestamptz NOT NULL DEFAULT now()
+    );
+
+    -- Fails the transaction of a gateway that was taken over from; the lock keeps a takeover out until it ends.
+    CREATE FUNCTION ledger.fence(of_account text, my_epoch bigint) RETURNS void LANGUAGE plpgsql AS $$
+    DECLARE
+        running bigint;
+    BEGIN
+        SELECT epoch INTO running FROM ledger.epoch WHERE account = of_account FOR SHARE;
+        IF running IS DISTINCT FROM my_epoch THEN
+            RAISE EXCEPTION 'account %: epoch % is over, epoch % runs', of_account, my_epoch, running
+                USING ERRCODE = 'TL001';
+        END IF;
+    END
+    $$;
+    """,
+)
+
+
+async def migrate(connection: AsyncConnection) -> None:
+    """Brings the schema up to date. Safe to run by several processes at once and again and again."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtext('tapeline.ledger'))")
+        await connection.execute("CREATE SCHEMA IF NOT EXISTS ledger")
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS ledger.migrations (step integer PRIMARY KEY, at timestamptz DEFAULT now())"
+        )
+        row = await (await connection.execute("SELECT coalesce(max(step), 0) FROM ledger.migrations")).fetchone()
+        done = int(row[0]) if row else 0
+        for step, statements in enumerate(MIGRATIONS[done:], start=done + 1):
+            await connection.execute(statements.encode())
+            await connection.execute("INSERT INTO ledger.migrations (step) VALUES (%s)", (step,))

@@ -1,0 +1,171 @@
+"""Bringing what we believe and what the venue holds together again: at start, after a cut stream, and now and then.
+
+Open orders are compared, each missing one is asked for before anything is concluded, executions are fetched from the
+last mark on (ORD-6). A second run right after the first changes nothing. It places nothing.
+"""
+
+import asyncio
+
+from connector.errors import VenueError
+from connector.gateway import metrics
+from connector.gateway.accounts import Positions
+from connector.gateway.cancelling import Cancelling
+from connector.gateway.desk import Desk
+from connector.gateway.lifecycle import Order, Uncertain, as_update
+from connector.gateway.lookups import Lookups
+from connector.gateway.reports import Reports
+from observability.logs import get_logger
+from topics.v1.orders_pb2 import ORDER_SOURCE_RECONCILIATION, ORDER_STATUS_DENIED
+
+_log = get_logger(__name__)
+_AT_ONCE = 8
+_SNAPSHOT_TRIES = 5
+
+
+class Reconciliation:
+    def __init__(
+        self, desk: Desk, reports: Reports, lookups: Lookups, cancelling: Cancelling, positions: Positions
+    ) -> None:
+        self._desk = desk
+        self._reports = reports
+        self._lookups = lookups
+        self._cancelling = cancelling
+        self._positions = positions
+        self._marks: dict[str, str] = {}
+        self._newest: dict[str, str] = {}
+        self._lock = asyncio.Lock()
+        self.runs = 0
+        self.last_corrections = 0
+
+    async def load(self) -> None:
+        """What the ledger remembers, before the venue is asked anything."""
+        self._marks = await self._desk.ledger.fill_marks()
+        for order in await self._desk.ledger.unsettled():
+            self._desk.orders.put(order)
+            if order.status == ORDER_STATUS_DENIED:
+                self._desk.journal.write([as_update(order, source=ORDER_SOURCE_RECONCILIATION)], orders=[order])
+
+    async def start_up(self) -> int:
+        """Everything that must be known before the first placement. Raises VenueError. Returns the corrections."""
+        async with self._lock:
+            for symbol in self._desk.instruments:
+                await self._set_first_mark(symbol)
+            corrections = await self._look_up_unanswered()
+            corrections += await self._all_symbols()
+            for symbol, exposure in self._desk.orders.exposures.items():
+                exposure.mark_price = await self._desk.port.mark_price(symbol)
+            corrections += await self._take_over_positions()
+            return await self._finish(corrections)
+
+    async def run(self) -> int:
+        """Returns how many updates only this look at the venue brought. Raises VenueError."""
+        async with self._lock:
+            return await self._finish(await self._all_symbols())
+
+    async def fetch_fills(self, symbol: str) -> int:
+        """Books what was executed since the mark. The mark follows one fetch behind: the venue may list some late."""
+        mark = self._marks.get(symbol, "")
+        executions = await self._desk.port.fills(symbol, since_trade_id=mark)
+        corrections = 0
+        for execution in executions:
+            corrections += await self._reports.route(execution, source=ORDER_SOURCE_RECONCILIATION)
+        self._marks[symbol] = self._newest.get(symbol, mark)
+        self._newest[symbol] = executions[-1].fill.trade_id if executions else mark
+        if self._marks[symbol] != mark:
+            self._desk.journal.write([], marks={symbol: self._marks[symbol]})
+        return corrections
+
+    async def _finish(self, corrections: int) -> int:
+        await self._desk.journal.said()
+        self.runs += 1
+        self.last_corrections = corrections
+        metrics.CORRECTIONS.inc(corrections)
+        return corrections
+
+    async def _set_first_mark(self, symbol: str) -> None:
+        """The first start of all: what was executed before us is in the position already and is not ours to tell."""
+        if symbol in self._marks:
+            return
+        if self._desk.orders.open(symbol):
+            self._marks[symbol] = ""
+        else:
+            before = await self._desk.port.fills(symbol)
+            self._marks[symbol] = before[-1].fill.trade_id if before else ""
+        self._desk.group.change([], [], {symbol: self._marks[symbol]})
+        await self._desk.group.flush()
+
+    async def _look_up_unanswered(self) -> int:
+        unanswered = [
+            order
+            for order in self._desk.orders.open()
+            if not order.answered and not self._desk.orders.in_flight(order.id)
+        ]
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def look(order: Order) -> int:
+            async with gate:
+                uncertain = Uncertain("found in the ledger at start without an answer")
+                told = self._desk.orders.tell(order.id, uncertain, source=ORDER_SOURCE_RECONCILIATION)
+                found = await self._lookups.find(order)
+            if found is None:
+                self._lookups.watch(order.id, delay_s=self._desk.settings.visibility_delay_s, missed=1)
+                return len(told)
+            return len(told) + len(self._lookups.adopt(self._desk.orders.get(order.id) or order, found))
+
+        return sum(await asyncio.gather(*map(look, unanswered)))
+
+    async def _all_symbols(self) -> int:
+        corrections = 0
+        for symbol in self._desk.instruments:
+            corrections += await self._symbol(symbol)
+        return corrections
+
+    async def _symbol(self, symbol: str) -> int:
+        orders = self._desk.orders
+        expected = [order for order in orders.open(symbol) if order.answered]
+        foreign = self._reports.open_foreign(symbol)
+        listed = await self._desk.port.open_orders(symbol)
+        corrections = 0
+        for report in listed:
+            corrections += await self._reports.route(report, source=ORDER_SOURCE_RECONCILIATION)
+        seen = {report.venue_order_id for report in listed}
+        for order in expected:
+            if order.venue_order_id not in seen:
+                corrections += await self._ask_for(order)
+        for order in foreign:
+            if order.venue_order_id not in seen and (found := await self._lookups.find(order)):
+                corrections += await self._reports.route(found, source=ORDER_SOURCE_RECONCILIATION)
+        corrections += await self.fetch_fills(symbol)
+        for order in orders.open(symbol):
+            if order.cancel_requested and not orders.in_flight(order.id):
+                self._cancelling.again(order)
+        return corrections
+
+    async def _ask_for(self, missing: Order) -> int:
+        now = self._desk.orders.get(missing.id)
+        if now is None or now.terminal:
+            return 0
+        found = await self._lookups.find(now)
+        if found is not None:
+            return len(self._lookups.adopt(now, found))
+        _log.warning("the venue does not know an open order of ours", client_order_id=missing.id)
+        self._lookups.watch(missing.id, delay_s=self._desk.settings.visibility_delay_s, missed=1)
+        return 0
+
+    async def _take_over_positions(self) -> int:
+        """A snapshot between two looks at the executions that saw nothing new: then it holds all of them."""
+        corrections = 0
+        for _ in range(_SNAPSHOT_TRIES):
+            before = self._booked()
+            snapshot = await self._desk.port.snapshot()
+            for symbol in self._desk.instruments:
+                corrections += await self.fetch_fills(symbol)
+            if self._booked() == before:
+                self._positions.take_over(snapshot)
+                return corrections
+        raise VenueError(
+            f"the position could not be read: executions came in between {_SNAPSHOT_TRIES} times; will be tried again"
+        )
+
+    def _booked(self) -> dict[str, int]:
+        return {symbol: exposure.position_lots for symbol, exposure in self._desk.orders.exposures.items()}

@@ -1,0 +1,135 @@
+"""Whose news is it? Routes what the venue says of an order or an execution to the order it belongs to.
+
+An order of ours by prefix that the ledger does not know is adopted into it. Everything else is foreign: said on the
+log, counted into the position, never touched (ORD-6). The same rules of lifecycle.py hold for both.
+"""
+
+from collections import OrderedDict
+from dataclasses import replace
+
+from connector.errors import VenueError
+from connector.gateway.desk import Desk
+from connector.gateway.lifecycle import CONCLUDED, TERMINAL, Order, adopted, decide, describes, evolve
+from connector.port import OrderReport, VenueFill, VenueOrder
+from observability.logs import get_logger
+from topics.identifiers import is_ours
+from topics.v1.orders_pb2 import OWNERSHIP_FOREIGN, OWNERSHIP_OURS, OrderUpdate
+
+_log = get_logger(__name__)
+_FOREIGN_IN_MEMORY = 5_000
+
+
+class Reports:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._foreign: OrderedDict[tuple[str, str], Order] = OrderedDict()
+        self._orphans: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    async def route(self, report: OrderReport, *, source: int) -> int:
+        """Returns how many updates came of it. Raises VenueError where the venue had to be asked and failed."""
+        order = await self._owner(report)
+        if order is not None:
+            updates = self._desk.orders.tell(order.id, report, source=source)
+            if isinstance(report, VenueOrder) and report.status not in TERMINAL and order.reason_code in CONCLUDED:
+                self._desk.background.spawn(self._end_ghost(order, report), name="cancel of a ghost")
+            return len(updates)
+        if isinstance(report, VenueOrder):
+            return self._tell_foreign(report, source)
+        return await self._route_stray_fill(report, source)
+
+    def open_foreign(self, symbol: str) -> list[Order]:
+        return [order for order in self._foreign.values() if order.symbol == symbol and not order.terminal]
+
+    async def _owner(self, report: OrderReport) -> Order | None:
+        if (report.symbol, report.venue_order_id) in self._foreign:
+            return None
+        if report.venue_order_id:
+            order = self._desk.orders.at_venue(report.symbol, report.venue_order_id)
+            if order is not None:
+                return order
+        if report.client_order_id:
+            order = await self._desk.load(client_order_id=report.client_order_id)
+            if order is not None:
+                return order if order.symbol == report.symbol and describes(order, report) else None
+        order = await self._desk.load(symbol=report.symbol, venue_order_id=report.venue_order_id)
+        if order is None and isinstance(report, VenueOrder) and is_ours(report.client_order_id):
+            return await self._adopt(report)
+        return order
+
+    async def _adopt(self, report: VenueOrder) -> Order | None:
+        order = self._as_new(report, OWNERSHIP_OURS)
+        _log.warning("an order of ours was not in the ledger", client_order_id=order.id, symbol=order.symbol)
+        taken = await self._desk.group.claim(order)
+        known = self._desk.orders.get(order.id)
+        if known is None:
+            known = taken or order
+            self._desk.orders.put(known)
+        return known if describes(known, report) else None
+
+    def _as_new(self, report: VenueOrder, ownership: int) -> Order:
+        return adopted(
+            report,
+            venue=self._desk.port.name,
+            account=self._desk.port.account,
+            grain=self._desk.grain(report.symbol),
+            ownership=ownership,
+            now_ns=self._desk.clock.now_ns(),
+        )
+
+    def _tell_foreign(self, report: OrderReport, source: int) -> int:
+        key = (report.symbol, report.venue_order_id)
+        order = self._foreign.get(key)
+        if order is None:
+            if isinstance(report, VenueFill):
+                return 0
+            order = self._as_new(report, OWNERSHIP_FOREIGN)
+        updates = decide(order, report, source=source, now_ns=self._desk.clock.now_ns())
+        for update in updates:
+            order = evolve(order, update)
+        self._keep_foreign(key, order)
+        fills = [report] if updates and isinstance(report, VenueFill) else []
+        self._say_foreign(updates, fills)
+        return len(updates)
+
+    def _say_foreign(self, updates: list[OrderUpdate], fills: list[VenueFill]) -> None:
+        for fill in fills:
+            self._desk.orders.book(fill)
+        self._desk.journal.write(updates, fills=fills)
+
+    def _keep_foreign(self, key: tuple[str, str], order: Order) -> None:
+        self._foreign[key] = order
+        self._foreign.move_to_end(key)
+        if len(self._foreign) > _FOREIGN_IN_MEMORY:
+            ended = next((it for it, known in self._foreign.items() if known.terminal), next(iter(self._foreign)))
+            del self._foreign[ended]
+
+    async def _route_stray_fill(self, execution: VenueFill, source: int) -> int:
+        """An execution of an order we have not heard of: its order is asked for, then both are told."""
+        if (execution.symbol, execution.venue_order_id) in self._foreign:
+            return self._tell_foreign(execution, source)
+        key = (execution.symbol, execution.fill.trade_id)
+        if key in self._orphans:
+            return 0
+        found = await self._desk.port.find_order(execution.symbol, venue_order_id=execution.venue_order_id)
+        if found is None:
+            _log.warning("an execution without an order", symbol=execution.symbol, trade_id=execution.fill.trade_id)
+            self._orphans[key] = None
+            if len(self._orphans) > _FOREIGN_IN_MEMORY:
+                self._orphans.popitem(last=False)
+            self._say_foreign([], [execution])
+            return 0
+        told = await self.route(found, source=source)
+        owner = await self._owner(replace(execution, client_order_id=found.client_order_id))
+        if owner is None:
+            return told + self._tell_foreign(execution, source)
+        return told + len(self._desk.orders.tell(owner.id, execution, source=source))
+
+    async def _end_ghost(self, order: Order, report: VenueOrder) -> None:
+        """Alive at the venue although we concluded that it ended: whoever placed it counts on nothing of it."""
+        _log.error("an order concluded to have ended lives at the venue; cancelling it", client_order_id=order.id)
+        try:
+            answer = await self._desk.port.cancel(order.symbol, venue_order_id=report.venue_order_id)
+        except VenueError as error:
+            _log.warning("cancel failed, the next reconciliation repeats it", error=str(error))
+        else:
+            await self.route(answer, source=0)

@@ -19,6 +19,10 @@ class SlowSubscriberError(ConnectorError):
     """The subscriber fell behind by more than its buffer and was cut off; nothing it got so far is wrong."""
 
 
+class StreamEndedError(ConnectorError):
+    """The connector is stopping; subscribe again when it is back."""
+
+
 class Subscription(Generic[ItemT]):
     """What one subscriber has not read yet."""
 
@@ -28,6 +32,11 @@ class Subscription(Generic[ItemT]):
         self._waiting: deque[ItemT] = deque()
         self._wake = asyncio.Event()
         self._behind = False
+        self._ended = False
+
+    def end(self) -> None:
+        self._ended = True
+        self._wake.set()
 
     def offer(self, item: ItemT) -> None:
         if len(self._waiting) >= self._limit:
@@ -37,7 +46,8 @@ class Subscription(Generic[ItemT]):
         self._wake.set()
 
     async def __aiter__(self) -> AsyncIterator[ItemT]:
-        """Raises SlowSubscriberError once the buffer has overflown, after what was in it."""
+        """Raises SlowSubscriberError once the buffer has overflown, StreamEndedError when the connector stops; both
+        after what was in it."""
         while True:
             while self._waiting:
                 yield self._waiting.popleft()
@@ -47,6 +57,8 @@ class Subscription(Generic[ItemT]):
                     f"the subscriber of {self._stream} fell more than {self._limit} messages behind and was cut off: "
                     "read faster, or raise subscriber_buffer; then subscribe again"
                 )
+            if self._ended:
+                raise StreamEndedError(f"the connector is stopping, and {self._stream} ends here")
             self._wake.clear()
             await self._wake.wait()
 
@@ -65,6 +77,12 @@ class Broadcast(Generic[ItemT]):
             subscription.offer(item)
         for subscription in self._by_key.get(key, ()):
             subscription.offer(item)
+
+    def end(self) -> None:
+        """Ends every subscription there is."""
+        for group in (self._of_all, *self._by_key.values()):
+            for subscription in group:
+                subscription.end()
 
     @contextmanager
     def subscribe(self, keys: Iterable[str] = ()) -> Iterator[Subscription[ItemT]]:

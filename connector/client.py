@@ -6,19 +6,22 @@ Retries connecting only. Calls are not repeated here: whether one may be depends
 import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import grpc
 from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from connector.v1 import connector_pb2 as pb
-from connector.v1.connector_pb2_grpc import ConnectorServiceAsyncStub, ConnectorServiceStub
+from connector.v1.connector_pb2_grpc import ConnectorServiceStub
 from observability.logs import get_logger
 from topics.errors import TapelineError
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate
 from topics.v1.instruments_pb2 import Instrument
 from topics.v1.market_pb2 import MarketBatch
 from topics.v1.orders_pb2 import OrderUpdate
+
+if TYPE_CHECKING:
+    from connector.v1.connector_pb2_grpc import ConnectorServiceAsyncStub
 
 _log = get_logger(__name__)
 

@@ -14,7 +14,7 @@
 
 import grpc
 
-from connector.broadcast import SlowSubscriberError
+from connector.broadcast import SlowSubscriberError, StreamEndedError
 from connector.errors import (
     AuthenticationError,
     ClockSkewError,
@@ -49,6 +49,7 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (InvalidFieldError, grpc.StatusCode.INVALID_ARGUMENT),
     (AlreadyExistsError, grpc.StatusCode.ALREADY_EXISTS),
     (SlowSubscriberError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (StreamEndedError, grpc.StatusCode.UNAVAILABLE),
     (RateLimitedError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (NotSentError, grpc.StatusCode.UNAVAILABLE),
     (VenueUnavailableError, grpc.StatusCode.UNAVAILABLE),

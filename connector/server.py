@@ -55,6 +55,7 @@ class GrpcServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._health.enter_graceful_shutdown()
+        self._service.end_streams()
         await self._server.stop(self._grace_s)
         await self._service.finish()
 

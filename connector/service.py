@@ -41,7 +41,9 @@ class Orders(Protocol):
 
     async def cancel(self, symbol: str, client_order_id: str = "", venue_order_id: str = "") -> OrderUpdate: ...
 
-    async def order(self, client_order_id: str = "", venue_order_id: str = "") -> OrderUpdate | None: ...
+    async def order(
+        self, client_order_id: str = "", venue_order_id: str = "", *, symbol: str = ""
+    ) -> OrderUpdate | None: ...
 
     def open_orders(self, symbol: str = "") -> list[OrderUpdate]: ...
 
@@ -65,6 +67,10 @@ class ConnectorService(pb_grpc.ConnectorServiceServicer):
         self._parts = parts
         self._under_way: set[asyncio.Task[Any]] = set()
 
+    def end_streams(self) -> None:
+        self._parts.market.end()
+        self._parts.orders.end()
+
     async def finish(self) -> None:
         """Waits for the placements and cancels whose callers are gone."""
         await asyncio.gather(*self._under_way, return_exceptions=True)
@@ -86,7 +92,9 @@ class ConnectorService(pb_grpc.ConnectorServiceServicer):
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:  # noqa: ARG002, N802
         instrument = followed(request.symbol, self._parts.instruments)
         client_order_id, venue_order_id = order_ids(request)
-        known = await self._parts.gateway.order(client_order_id=client_order_id, venue_order_id=venue_order_id)
+        known = await self._parts.gateway.order(
+            client_order_id=client_order_id, venue_order_id=venue_order_id, symbol=request.symbol
+        )
         if known is not None and known.symbol == request.symbol:
             return pb.GetOrderResponse(order=known)
         found = await self._parts.port.find_order(
@@ -177,7 +185,7 @@ class ConnectorService(pb_grpc.ConnectorServiceServicer):
 
     async def _is_known(self, order: VenueOrder) -> bool:
         """Whether it is the gateway's: then it ended while the venue was asked."""
-        return await self._parts.gateway.order(client_order_id=order.client_order_id) is not None
+        return await self._parts.gateway.order(order.client_order_id, symbol=order.symbol) is not None
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._under_way.discard(task)

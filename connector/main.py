@@ -1,0 +1,181 @@
+"""Wires the connector and runs it until SIGTERM or SIGINT, or until a part fails (crash-only).
+
+Order at the start: key and instruments, log, ledger and reconciliation, streams, intents, gRPC. Nothing is placed
+before the gateway knows what is open at the venue.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from connector.account import AccountView
+from connector.ccxt_adapter.venue import CcxtVenue
+from connector.errors import AuthenticationError, ConnectorError, NotSentError, VenueUnavailableError
+from connector.gateway.clock import SystemClock
+from connector.gateway.gateway import Gateway
+from connector.gateway.postgres_ledger import PostgresLedger
+from connector.publisher import Publisher
+from connector.pumps import Pumps
+from connector.sequences import resume
+from connector.server import GrpcServer
+from connector.service import ConnectorService, Parts
+from connector.settings import ConnectorSettings
+from observability.http import OperationsServer
+from observability.logs import get_logger
+from topics.catalogue import ACCOUNT, FUNDING, INSTRUMENTS, MARKET, ORDERS
+from topics.log import LogAddress, LogProducer
+from topics.v1.instruments_pb2 import Instrument
+
+_log = get_logger(__name__)
+_RETRY_S = 0.5
+
+
+async def run(settings: ConnectorSettings, log: LogAddress, dsn: str) -> None:
+    """Until a signal, then returns. Raises TapelineError for what a person can mend, KafkaError or psycopg.Error
+    when the log or the database is gone."""
+    stop = asyncio.Event()
+    with _signals(stop):
+        await serve(settings, log, dsn, stop)
+
+
+async def serve(
+    settings: ConnectorSettings,
+    log: LogAddress,
+    dsn: str,
+    stop: asyncio.Event,
+    started: "asyncio.Future[int] | None" = None,
+) -> None:
+    """Until `stop`; `started` gets the gRPC port once everything runs. Raises what failed first."""
+    try:
+        await _serve(settings, log, dsn, stop, started)
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+    _log.info("connector_stopped")
+
+
+async def _serve(
+    settings: ConnectorSettings,
+    log: LogAddress,
+    dsn: str,
+    stop: asyncio.Event,
+    started: "asyncio.Future[int] | None",
+) -> None:
+    async with AsyncExitStack() as stack:
+        port = CcxtVenue(settings.venue)
+        stack.push_async_callback(port.close)
+        instruments = {instrument.symbol: instrument for instrument in await _start_venue(port, settings)}
+        publisher = await _publisher(stack, settings, log, instruments)
+        gateway = Gateway(
+            port=port,
+            ledger=PostgresLedger(dsn),
+            publish=publisher.publish_orders,
+            instruments=instruments,
+            limits=settings.limits,
+            clock=SystemClock(),
+            settings=settings.gateway,
+        )
+        stack.push_async_callback(gateway.stop)
+        await gateway.start()
+        for symbol in instruments:
+            price = await port.mark_price(symbol)
+            if price > 0:
+                gateway.on_mark_price(symbol, price)
+        account = AccountView(port, max_age_s=settings.account_max_age_s)
+        pumps = Pumps(port, publisher, gateway, account, settings.account_snapshot_interval_s)
+        parts = Parts(gateway, port, account, instruments, publisher.market, publisher.orders)
+        await stack.enter_async_context(_operations(settings, port, publisher, gateway))
+        workers = [
+            publisher.run(),
+            pumps.orders(),
+            pumps.account_changes(),
+            pumps.snapshots(),
+            *(pumps.market(symbol) for symbol in instruments),
+            *(pumps.funding(symbol) for symbol in instruments),
+            gateway.run_intents(log),
+        ]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(worker) for worker in workers]
+            server = GrpcServer(
+                ConnectorService(parts),
+                host=settings.grpc_host,
+                port=settings.grpc_port,
+                grace_s=settings.shutdown_grace_s,
+            )
+            async with server:
+                _log.info("connector_ready", grpc_port=server.port, symbols=sorted(instruments))
+                if started is not None:
+                    started.set_result(server.port)
+                await stop.wait()
+            for task in tasks:
+                task.cancel()
+
+
+async def _start_venue(port: CcxtVenue, settings: ConnectorSettings) -> list[Instrument]:
+    """Waits for a venue that is not there yet; a key the venue refuses is refused for good (GRPC-4)."""
+    limit_s = settings.credentials_timeout_s
+    attempts = AsyncRetrying(
+        stop=stop_after_delay(limit_s),
+        wait=wait_fixed(_RETRY_S),
+        retry=retry_if_exception_type((NotSentError, VenueUnavailableError)),
+        reraise=True,
+    )
+    try:
+        async with asyncio.timeout(limit_s + settings.venue.timeout_s):
+            return list(await attempts(port.start))
+    except AuthenticationError as error:
+        raise ConnectorError(
+            f"the venue {settings.venue.name} refuses the API key of account {settings.venue.account}: {error}. "
+            "Set the right key and secret for it and start again"
+        ) from error
+    except TimeoutError as error:
+        raise ConnectorError(f"the venue {settings.venue.name} did not answer within {limit_s:g} s") from error
+
+
+async def _publisher(
+    stack: AsyncExitStack, settings: ConnectorSettings, log: LogAddress, instruments: dict[str, Instrument]
+) -> Publisher:
+    by_instrument = [f"{settings.venue.name}:{symbol}" for symbol in instruments]
+    keys: dict[Any, list[str]] = dict.fromkeys((INSTRUMENTS, MARKET, FUNDING, ORDERS), by_instrument)
+    keys[ACCOUNT] = [f"{settings.venue.name}:{settings.venue.account}"]
+    sequences = await resume(log, keys)
+    producer = await stack.enter_async_context(LogProducer(log, client_id="connector"))
+    publisher = Publisher(producer, sequences, subscriber_buffer=settings.subscriber_buffer)
+    await publisher.publish_instruments(instruments.values())
+    return publisher
+
+
+@asynccontextmanager
+async def _operations(
+    settings: ConnectorSettings, port: CcxtVenue, publisher: Publisher, gateway: Gateway
+) -> AsyncIterator[OperationsServer]:
+    def status() -> dict[str, Any]:
+        feeds = {f"venue_{feed}": state for feed, state in port.status().items()}
+        return {**feeds, "gateway": gateway.status(), "log": {"waiting_events": publisher.backlog()}}
+
+    async with OperationsServer(
+        settings.operations_host, settings.operations_port, status=status, process_name="connector"
+    ) as server:
+        yield server
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What failed first; the others were cancelled for it."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,148 @@
+"""What each witness says, in plain values: no witness's own types, no reading, no judging.
+
+Quantities are signed or unsigned Decimal in base units as said; names of sides and states are upper case.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+Instrument = tuple[str, str]
+TERMINAL = frozenset({"FILLED", "CANCELED", "REJECTED", "EXPIRED", "DENIED"})
+UNANSWERED = frozenset({"CLAIMED", "SENT", "UNKNOWN"})
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    venue: str
+    symbol: str
+    client_order_id: str
+    venue_order_id: str
+    live: bool
+    status: str
+    filled: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A fill as any witness knows it. `signed_quantity` > 0 bought."""
+
+    venue: str
+    symbol: str
+    trade_id: str
+    client_order_id: str
+    signed_quantity: Decimal
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.venue, self.symbol, self.trade_id)
+
+
+@dataclass(frozen=True, slots=True)
+class VenueFacts:
+    """All orders and fills the venue has; `fills` in its own order. `positions` by instrument."""
+
+    orders: list[VenueOrder] = field(default_factory=list)
+    fills: list[Execution] = field(default_factory=list)
+    positions: dict[Instrument, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerOrder:
+    """A row of the gateway's ledger. `settled`: the gateway expects nothing more of it, and the log was told so."""
+
+    venue: str
+    symbol: str
+    client_order_id: str
+    venue_order_id: str
+    state: str
+    filled: Decimal
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFacts:
+    """`fetched_up_to`: by instrument, the trade id up to which the gateway fetched every execution and told the log.
+    `intents_read`: next intent offset by partition."""
+
+    orders: dict[str, LedgerOrder] = field(default_factory=dict)
+    fills: dict[tuple[str, str, str], Execution] = field(default_factory=dict)
+    fetched_up_to: dict[Instrument, str] = field(default_factory=dict)
+    intents_read: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LogFill:
+    """An execution and where the log first tells of it."""
+
+    execution: Execution
+    partition: int
+    offset: int
+
+
+@dataclass(slots=True)
+class LogOrder:
+    """What the log tells of one order of ours. `ended_at`: partition and offset of its first terminal update."""
+
+    venue_order_ids: set[str] = field(default_factory=set)
+    status: str = ""
+    ended_at: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogIntent:
+    """A placement asked for: `read_at` is its place on the log, None while it waits in an agent's outbox."""
+
+    strategy: str
+    slot: int
+    read_at: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotStep:
+    """The newest step of a slot, `at` as in LogIntent."""
+
+    version: int
+    state: str
+    client_order_id: str
+    at: tuple[int, int] | None
+
+
+SlotKey = tuple[str, str, str, int]
+
+
+@dataclass(slots=True)
+class LogFacts:
+    """`agents_read_orders`: by instrument, the highest offset of `orders` the grid's newest state contains. `ends`: how
+    long the log is, by topic and partition, of all that is projected."""
+
+    orders: dict[str, LogOrder] = field(default_factory=dict)
+    fills: dict[tuple[str, str, str], LogFill] = field(default_factory=dict)
+    intents: dict[str, LogIntent] = field(default_factory=dict)
+    slots: dict[SlotKey, SlotStep] = field(default_factory=dict)
+    agents_read_orders: dict[Instrument, int] = field(default_factory=dict)
+    ends: dict[tuple[str, int], int] = field(default_factory=dict)
+    unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectionFacts:
+    """`next_offset` by topic and partition: what is below must be in the rows, what is not is not yet."""
+
+    fills: set[tuple[str, str, str]] = field(default_factory=set)
+    positions: dict[Instrument, Decimal] = field(default_factory=dict)
+    slots: dict[SlotKey, tuple[int, str]] = field(default_factory=dict)
+    next_offset: dict[tuple[str, int], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """One look at all witnesses, read in this order: venue, ledger, projections, log, venue again.
+
+    So what the first look at the venue saw can be asked of the others, and what the others say of the second look.
+    """
+
+    venue_before: VenueFacts
+    ledger: LedgerFacts
+    projections: ProjectionFacts
+    log: LogFacts
+    venue_after: VenueFacts

@@ -14,7 +14,7 @@ from typing import Literal
 
 from venue.exchange import Exchange
 from venue.pacing import Pacer
-from venue.tape import Quote, Trade
+from venue.tape import Quote
 
 SAVE_EVERY_S = 0.2
 LOOK_EVERY_S = 0.1
@@ -129,7 +129,7 @@ class Player:
                     return
                 continue
             event, heard = self._exchange.play_next()
-            if self._paced and heard and isinstance(event, Quote | Trade):
+            if self._paced and heard and isinstance(event, Quote):  # trades are decided with the quote they belong to
                 self.pacer.sent(event.symbol, self._exchange.markets[event.symbol].update_id, now)
             self._save_if_due()
 

@@ -1,10 +1,12 @@
 """What can be set about the projector, with its units."""
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class ProjectionsSettings(BaseModel):
     """`operations_port` 0 takes a free one. A batch is written every `flush_ms` or `batch_records`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     operations_host: str = "127.0.0.1"
     operations_port: int = Field(default=0, ge=0, le=65535)

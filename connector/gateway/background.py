@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from connector.errors import ConnectorError
 from observability.logs import get_logger
 
 _log = get_logger(__name__)
@@ -15,6 +16,7 @@ class Background:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._failure: BaseException | None = None
         self._failed = asyncio.Event()
+        self._stopped = False
 
     @property
     def failure(self) -> BaseException | None:
@@ -26,8 +28,16 @@ class Background:
         task.add_done_callback(self._done)
         return task
 
+    def check(self) -> None:
+        """Raises where nothing can be done any more, so that nobody waits for a task that has ended."""
+        if self._failure is not None:
+            raise self._failure
+        if self._stopped:
+            raise ConnectorError("the order gateway has stopped; nothing is placed, cancelled or written any more")
+
     def fail(self, error: BaseException) -> None:
-        if self._failure is None:
+        """At once, before anybody else gets to run."""
+        if self._failure is None and not isinstance(error, asyncio.CancelledError):
             self._failure = error
             self._failed.set()
             _log.error("the gateway cannot go on", error=str(error), kind=type(error).__name__)
@@ -39,6 +49,7 @@ class Background:
             raise self._failure
 
     async def stop(self) -> None:
+        self._stopped = True
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

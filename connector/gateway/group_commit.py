@@ -83,6 +83,7 @@ class GroupCommit:
         try:
             existing = await self._ledger.commit(batch)
         except BaseException as error:
+            self._background.fail(error)
             everyone: list[asyncio.Future[Any]] = [*claims.values(), *waiting]
             for waiter in everyone:
                 _fail(waiter, error)
@@ -96,8 +97,7 @@ class GroupCommit:
                 future.set_result(None)
 
     def _future(self) -> "asyncio.Future[Any]":
-        if self._background.failure is not None:
-            raise self._background.failure
+        self._background.check()
         return asyncio.get_running_loop().create_future()
 
     def _finish(self, position: IntentPosition | None) -> None:

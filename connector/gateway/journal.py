@@ -55,8 +55,7 @@ class Journal:
 
     async def said(self) -> None:
         """Returns when the log has everything written so far."""
-        if self._background.failure is not None:
-            raise self._background.failure
+        self._background.check()
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._page.waiting.append(future)
         self._wake.set()
@@ -74,6 +73,7 @@ class Journal:
             if page.updates:
                 await self._publish(page.updates)
         except BaseException as error:
+            self._background.fail(error)
             for future in page.waiting:
                 if not future.done():
                     future.cancel() if isinstance(error, asyncio.CancelledError) else future.set_exception(error)

@@ -65,9 +65,8 @@ def _print(report: RebuildReport, *, verified: bool) -> None:
     for partition, begin in report.log_begins.items():
         typer.echo(f"{partition} begins at offset {begin}: what was before is kept as it is and not compared")
     if verified:
-        typer.echo(
-            f"live {report.live_hash}, rebuilt {report.rebuilt_hash}: {'equal' if report.equal else 'DIFFERENT'}"
-        )
+        result = "equal" if report.equal else "DIFFERENT"
+        typer.echo(f"live {report.live_hash}, rebuilt {report.rebuilt_hash}: {result}")
         for table in report.differing:
             live, rebuilt = (text.partition(":") for text in report.tables[table])
             typer.echo(f"  {table}: live {live[0]} rows {live[2][:8]}, rebuilt {rebuilt[0]} rows {rebuilt[2][:8]}")

@@ -36,6 +36,7 @@ from topics.v1.state_pb2 import AgentState
 StateT = TypeVar("StateT")
 BATCH_RECORDS = 256
 SOURCE = "agents"
+FIRST_TERM = 1
 
 log = get_logger("agents.stateful")
 
@@ -124,15 +125,16 @@ class StatefulAgent(Generic[StateT]):
         async with self._busy:
             self.keys.clear()
             self._last_offset.clear()
-            recovered = await load_states(self._reader, self.agent, self._namespace, partitions)
+        recovered = await load_states(self._reader, self.agent, self._namespace, partitions)
+        resent = [record for state in recovered.states.values() for record in outbox_of(state)]
+        await self._producer.send_all(resent)
+        async with self._busy:
             self._terms = recovered.terms
             self.keys.update({key: Key(self.agent, state) for key, state in recovered.states.items()})
-            resent = [record for state in recovered.states.values() for record in outbox_of(state)]
-            await self._producer.send_all(resent)
             opened = self.gate.open(turn, partitions, group_generation)
             if opened:
                 await self._resume_halted(recovered, await self.gate.wait())
-            self._reader.unsubscribe()
+        self._reader.unsubscribe()
         log.info(
             "partitions taken over",
             agent=self.agent.name,
@@ -265,7 +267,7 @@ class StatefulAgent(Generic[StateT]):
             else:
                 metrics.EVENTS.labels(self.agent.name, fact.topic.name).inc()
         for name, outbox in outboxes.items():
-            value = self.keys[name].seal(outbox, self._terms[partition_of[name]])
+            value = self.keys[name].seal(outbox, self._terms.get(partition_of[name], FIRST_TERM))
             folded.states.append(state_record(self.agent, name, self.keys[name].record, value))
             folded.outputs += outbox
         return folded

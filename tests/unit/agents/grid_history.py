@@ -135,10 +135,15 @@ class History:
         for each in list(self.grid.live):
             self.when(order(each, OrderStatus.ORDER_STATUS_ACCEPTED))
 
-    def fill(self, number: int, **options: int) -> list[Output]:
+    def fill(self, number: int, *, fill_time_ms: int = 0) -> list[Output]:
         slot = self.grid.slots[number]
         return self.when(
-            order(slot.client_order_id, OrderStatus.ORDER_STATUS_FILLED, filled_lots=slot.quantity_lots, **options)
+            order(
+                slot.client_order_id,
+                OrderStatus.ORDER_STATUS_FILLED,
+                filled_lots=slot.quantity_lots,
+                fill_time_ms=fill_time_ms,
+            )
         )
 
     def end_all(self) -> None:

@@ -1,0 +1,114 @@
+"""Everything the log says after a run, and what must hold of it: the witnesses do not trust the workers.
+
+Each state record is made again by folding the very events it says it contains; so nothing is missing, extra or
+contradicting, whatever was killed when.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from aiokafka import ConsumerRecord
+
+from agents.keys import Fact, Key, PureAgent, empty_record, in_fold_order, outbox_of
+from topics.catalogue import INTENTS, RISK, SLOTS, Topic
+from topics.codec import decode
+from topics.log import LogAddress, partitions_of, read_to_end, reader
+from topics.v1.intents_pb2 import Intent
+from topics.v1.state_pb2 import AgentState
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much was looked at: a check of nothing shows nothing."""
+
+    states: int
+    intents: int
+    repeated_outputs: int
+    terms: int
+
+
+async def read_all(address: LogAddress, topic: Topic[Any]) -> list[ConsumerRecord]:
+    async with reader(address, client_id="test-evidence", fetch_max_wait_ms=20) as consumer:
+        found = [record async for batch in read_to_end(consumer, partitions_of(address, [topic])) for record in batch]
+    return sorted(found, key=lambda record: (record.partition, record.offset))
+
+
+async def verify(address: LogAddress, agents: list[PureAgent[Any]]) -> Counts:
+    """Raises AssertionError with the first thing that does not hold."""
+    states = 0
+    decided: dict[str, set[bytes]] = defaultdict(set)
+    terms: set[tuple[str, int, int]] = set()
+    for agent in agents:
+        records = await read_all(address, agent.state_topic)
+        facts = await _facts(address, agent)
+        chains: dict[bytes, list[AgentState]] = defaultdict(list)
+        for record in records:
+            state = decode(agent.state_topic, record.value)
+            terms.add((agent.name, record.partition, state.term))
+            chains[record.key].append(state)
+        for name, chain in chains.items():
+            _check_chain(agent, name, chain, facts[name])
+            states += len(chain)
+            for state in chain:
+                for each in outbox_of(state):
+                    decided[each.topic].add(each.value)
+        assert set(chains) == set(facts), f"{agent.name}: keys without a state: {set(facts) - set(chains)}"
+    repeated = 0
+    for topic in (INTENTS, SLOTS, RISK):
+        sent = [record.value for record in await read_all(address, topic)]
+        assert decided[topic.name] <= set(sent), f"{topic.name}: outputs of a state are missing on the log"
+        assert set(sent) <= decided[topic.name], f"{topic.name}: outputs on the log that no state has decided"
+        repeated += len(sent) - len(set(sent))
+    intents = [Intent.FromString(value) for value in decided[INTENTS.name]]
+    names = {intent.intent_id for intent in intents}
+    assert len(names) == len(intents), "one intent id with two sets of details"
+    return Counts(states, len(intents), repeated, len(terms))
+
+
+async def is_caught_up(address: LogAddress, agents: list[PureAgent[Any]]) -> bool:
+    """Whether the newest states contain every event there is."""
+    for agent in agents:
+        newest: dict[bytes, AgentState] = {}
+        for record in await read_all(address, agent.state_topic):
+            newest[record.key] = decode(agent.state_topic, record.value)
+        for name, facts in (await _facts(address, agent)).items():
+            contains = newest[name].contains if name in newest else {}
+            if any(contains.get(fact.topic.name, -1) < fact.offset for fact in facts):
+                return False
+    return True
+
+
+async def _facts(address: LogAddress, agent: PureAgent[Any]) -> dict[bytes, list[Fact]]:
+    facts: dict[bytes, list[Fact]] = defaultdict(list)
+    for topic in agent.inputs:
+        for record in await read_all(address, topic):
+            message = decode(topic, record.value)
+            facts[record.key].append(Fact(topic, record.partition, record.offset, record.key, record.value, message))
+    return facts
+
+
+def _check_chain(agent: PureAgent[Any], name: bytes, chain: list[AgentState], facts: list[Fact]) -> None:
+    versions = [state.version for state in chain]
+    assert versions == list(range(1, len(chain) + 1)), f"{agent.name} {name!r}: versions {_first_break(versions)}"
+    assert [state.term for state in chain] == sorted(state.term for state in chain)
+    key = Key(agent, empty_record(agent, name))
+    for state in chain:
+        batch = [
+            fact for fact in facts if not key.contains(fact) and fact.offset <= state.contains.get(fact.topic.name, -1)
+        ]
+        outbox = [record for fact in in_fold_order(agent, batch) for record in key.fold(fact)]
+        key.seal(outbox, state.term)
+        assert key.record == state, f"{agent.name} {name!r}: version {state.version} is not the fold of its events"
+        facts = [fact for fact in facts if not key.contains(fact)]
+    assert not facts, f"{agent.name} {name!r}: {len(facts)} events are in no state"
+
+
+def _first_break(versions: list[int]) -> str:
+    for place, (before, after) in enumerate(pairwise(versions)):
+        if after != before + 1:
+            return f"go {before}, {after} at record {place + 1} of {len(versions)}"
+    return f"begin with {versions[0]}"

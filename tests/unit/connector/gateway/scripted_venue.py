@@ -47,6 +47,7 @@ class ScriptedVenue:
         self.instruments = {symbol: instrument(symbol) for symbol in symbols or (SYMBOL,)}
         self.orders: dict[str, VenueOrder] = {}
         self.executions: list[VenueFill] = []
+        self._newest: dict[str, str] = {}
         self.placed: Counter[str] = Counter()
         self.cancels: Counter[str] = Counter()
         self.script: deque[Behaviour] = deque()
@@ -141,11 +142,13 @@ class ScriptedVenue:
 
     def accept(self, request: OrderRequest) -> VenueOrder:
         """Executes the request: from here on the order exists."""
-        if any(it.client_order_id == request.client_order_id and it.status in LIVE for it in self.orders.values()):
+        newest = self._newest.get(request.client_order_id)
+        if newest is not None and self.orders[newest].status in LIVE:
             raise DuplicateOrderError("ClientOrderId is duplicated.")
         self.placed[request.client_order_id] += 1
         order = report(request, venue_order_id=str(len(self.orders) + 1))
         self.orders[order.venue_order_id] = order
+        self._newest[request.client_order_id] = order.venue_order_id
         return order
 
     async def fill(self, venue_order_id: str, lots: int, *, tell: bool = True, repeat: int = 1) -> VenueFill:
@@ -169,14 +172,11 @@ class ScriptedVenue:
         return self.orders[venue_order_id]
 
     def of(self, client_order_id: str) -> VenueOrder:
-        return next(it for it in reversed(self.orders.values()) if it.client_order_id == client_order_id)
+        return self.orders[self._newest[client_order_id]]
 
     def _find(self, symbol: str, client_order_id: str, venue_order_id: str) -> VenueOrder | None:
-        for order in reversed(self._visible()):
-            wanted = order.venue_order_id == venue_order_id if venue_order_id else order.client_order_id
-            if order.symbol == symbol and wanted in (True, client_order_id):
-                return order
-        return None
+        order = self.orders.get(venue_order_id or self._newest.get(client_order_id, ""))
+        return order if order and order.symbol == symbol and order.venue_order_id not in self.hidden else None
 
     def _visible(self) -> list[VenueOrder]:
         return [it for it in self.orders.values() if it.venue_order_id not in self.hidden]

@@ -1,6 +1,7 @@
 """The paper account: wallet, positions, realised PnL and margin, one-way position mode, one quote currency.
 
-Money is Decimal, rounded to eight places half up where Binance rounds it (fees, realised PnL, funding).
+Money is Decimal, rounded to eight places half up where Binance rounds it (fees, realised PnL, funding); always
+with the rounding named, because other libraries of the same process change the decimal context's own.
 No liquidation: losses may take the wallet below zero. Must not: know orders, matching or the network.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
 from venue.instruments import Instrument
 
@@ -41,7 +42,7 @@ class Position:
         if before * signed_lots >= 0:
             total = abs(before) + abs(signed_lots)
             cost = self.entry_price * abs(before) + price * abs(signed_lots)
-            self.entry_price = (cost / total).quantize(ENTRY_PRICE_STEP)
+            self.entry_price = (cost / total).quantize(ENTRY_PRICE_STEP, ROUND_HALF_EVEN)
             self.lots = before + signed_lots
             return ZERO
         closed = min(abs(before), abs(signed_lots))

@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,11 @@ class Instrument:
 
     def nearest_ticks(self, price: Decimal) -> int:
         """A tape's price on our grid: rounded to the nearest tick."""
-        return int((price / self.tick_size).to_integral_value())
+        return int((price / self.tick_size).to_integral_value(ROUND_HALF_EVEN))
 
     def nearest_lots(self, quantity: Decimal) -> int:
         """A tape's quantity on our grid: rounded to the nearest lot, but something never becomes nothing."""
-        lots = int((quantity / self.lot_size).to_integral_value())
+        lots = int((quantity / self.lot_size).to_integral_value(ROUND_HALF_EVEN))
         return max(lots, 1) if quantity > 0 else 0
 
 

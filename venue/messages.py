@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from venue.account import CENT
+from venue.account import money
 from venue.events import AccountChanged, Execution, OrderUpdated
 from venue.instruments import Instrument
 from venue.klines import Kline
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 def decimal_text(value: Decimal) -> str:
     """An amount of money with eight places."""
-    return f"{value.quantize(CENT):f}"
+    return f"{money(value):f}"
 
 
 def average_price(order: Order, instrument: Instrument) -> str:

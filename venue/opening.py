@@ -53,7 +53,23 @@ def open_venue(settings: VenueSettings, streams: Streams) -> Opened:
     if len({one.quote_asset for one in instruments.values()}) > 1:
         raise InstrumentError("the paper account has one quote asset: choose symbols of one, for example all USDT")
     ledger = Ledger(settings.data_dir, instruments)
-    _check_same_run(settings, ledger, recordings, symbols)
+    try:
+        exchange = _resume(settings, ledger, recordings, instruments, streams)
+    except BaseException:
+        ledger.close()
+        raise
+    return Opened(exchange, ledger, not recordings, recordings)
+
+
+def _resume(
+    settings: VenueSettings,
+    ledger: Ledger,
+    recordings: list[Recording],
+    instruments: Mapping[str, Instrument],
+    streams: Streams,
+) -> Exchange:
+    """The exchange as the ledger left it, or a new one."""
+    _check_same_run(settings, ledger, recordings, list(instruments))
     checkpoint = ledger.load_checkpoint()
     sources: list[Source] = (
         tape_files.sources(recordings, instruments) if recordings else _synthetic(settings, instruments, checkpoint)
@@ -66,7 +82,7 @@ def open_venue(settings: VenueSettings, streams: Streams) -> Opened:
     _restore(exchange, ledger, checkpoint)
     _make_history(exchange, ledger, sources)
     exchange.save()
-    return Opened(exchange, ledger, not recordings, recordings)
+    return exchange
 
 
 def _recordings(settings: VenueSettings, listed: Mapping[str, Instrument]) -> list[Recording]:

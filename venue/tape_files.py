@@ -278,6 +278,7 @@ class TradeSource(_FileSource):
     def __init__(self, recording: Recording, instrument: Instrument, *, with_quotes: bool) -> None:
         super().__init__(recording, instrument)
         self._with_quotes = with_quotes
+        self.total = recording.rows * (2 if with_quotes else 1)
 
     def events(self) -> Iterator[TapeEvent]:
         instrument, size = self.instrument, self.display_lots
@@ -294,6 +295,10 @@ class TradeSource(_FileSource):
 class QuoteSource(_FileSource):
     """Best bids and asks as recorded."""
 
+    def __init__(self, recording: Recording, instrument: Instrument) -> None:
+        super().__init__(recording, instrument)
+        self.total = recording.rows
+
     def events(self) -> Iterator[TapeEvent]:
         instrument = self.instrument
         for time, bid, bid_size, ask, ask_size in self.rows():
@@ -308,6 +313,7 @@ class FundingSource(_FileSource):
     def __init__(self, recording: Recording, instrument: Instrument, traded: range) -> None:
         super().__init__(recording, instrument)
         self._settlements = [(int(row[0]), Decimal(row[1])) for row in self.rows() if int(row[0]) in traded]
+        self.total = len(self._settlements)
 
     def events(self) -> Iterator[TapeEvent]:
         following = [*self._settlements[1:], (0, Decimal(0))]

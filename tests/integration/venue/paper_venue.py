@@ -1,14 +1,17 @@
-"""A paper venue of a test's own, and real ccxt pointed at it by URL settings alone."""
+"""A paper venue of a test's own, in this process."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-import ccxt.pro
 from pydantic import SecretStr
 
 from venue.main import serve
@@ -19,9 +22,8 @@ API_SECRET = "paper-secret-of-a-test"
 
 
 def settings_for(data_dir: Path, **changes: Any) -> VenueSettings:
-    return VenueSettings(
-        port=0, data_dir=data_dir, api_key=SecretStr(API_KEY), api_secret=SecretStr(API_SECRET), **changes
-    )
+    keys = {"api_key": SecretStr(API_KEY), "api_secret": SecretStr(API_SECRET)}
+    return VenueSettings(data_dir=data_dir, **{"port": 0, **keys, **changes})
 
 
 @asynccontextmanager
@@ -41,29 +43,8 @@ async def running(settings: VenueSettings) -> AsyncIterator[int]:
         await serving
 
 
-def point_at_venue(exchange: Any, port: int) -> None:
-    """Rewrite ccxt's addresses, and nothing else, so that it talks to a venue on this port."""
-    http, web_socket = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/ws"
-    api = exchange.urls["api"]
-    for name, address in api.items():
-        if isinstance(address, str):
-            api[name] = f"{http}/{address.split('://', 1)[1].split('/', 1)[1]}"
-    api["ws"]["linear"] = web_socket
-
-
-@asynccontextmanager
-async def ccxt_client(port: int, **options: Any) -> AsyncIterator[Any]:
-    """Real ccxt.pro binanceusdm, talking to the venue on this port."""
-    exchange = ccxt.pro.binanceusdm(
-        {
-            "apiKey": options.pop("api_key", API_KEY),
-            "secret": options.pop("api_secret", API_SECRET),
-            "enableRateLimit": False,
-            "options": {"fetchCurrencies": False, **options},
-        }
-    )
-    point_at_venue(exchange, port)
-    try:
-        yield exchange
-    finally:
-        await exchange.close()
+def signed(**parameters: Any) -> str:
+    """A signed query or body, as any client makes it."""
+    text = urlencode({**parameters, "timestamp": time.time_ns() // 1_000_000, "recvWindow": 10_000})
+    signature = hmac.new(API_SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return f"{text}&signature={signature}"

@@ -19,6 +19,9 @@ _COMMANDS: Final = (
     "tapeline.commands.up",
     "tapeline.commands.processes",
     "tapeline.commands.topics",
+    "tapeline.commands.queries",
+    "tapeline.commands.check",
+    "tapeline.commands.rebuild",
 )
 
 

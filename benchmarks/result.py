@@ -9,6 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from topics.errors import TapelineError
+
+
+class BenchmarkError(TapelineError):
+    """A benchmark could not be measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Aim:

@@ -17,16 +17,12 @@ import uvloop
 from rich.console import Console
 
 from benchmarks import circumstances, page
-from benchmarks.result import Benchmark, Result, to_json
+from benchmarks.result import Benchmark, BenchmarkError, Result, to_json
 from benchmarks.suite import SUITE
 from tapeline.errors import UsageError
 from topics.errors import TapelineError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-class BenchmarkError(TapelineError):
-    """A benchmark could not be measured."""
 
 
 @app.command()
@@ -69,6 +65,9 @@ def run(benchmarks: Sequence[Benchmark], console: Console) -> tuple[list[Result]
         except TapelineError as error:
             failures.append(f"{benchmark.name}: {error}")
             console.print(failures[-1], style="red", markup=False)
+        except Exception as error:  # noqa: BLE001 - a defect of one measurement costs only its own figures
+            failures.append(f"{benchmark.name}: {type(error).__name__}: {error}")
+            console.print_exception()
     return results, failures
 
 

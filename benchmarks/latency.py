@@ -1,0 +1,113 @@
+"""From a market event to the intent on the log and to the order at the venue, through the whole running pipeline.
+
+Every process is real: paper venue, ccxt, connector, Kafka, agents, Postgres. Only intents that a market record caused
+are counted; one caused by a fill has no market event whose age could be told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer
+
+from benchmarks.percentiles import percentile
+from benchmarks.pipeline import pipeline
+from benchmarks.result import Benchmark, BenchmarkError, Figure, at_most
+from topics.catalogue import INTENTS, MARKET, ORDERS
+from topics.codec import decode
+from topics.log import LogAddress, partitions_of, reader
+
+SYMBOLS: Final = ("BTCUSDT", "ETHUSDT", "XRPUSDT", "SUSHIUSDT")
+# Narrow, so that the market leaves the window behind and decisions are made on market events, not only on fills.
+PARAMETERS: Final = ("--param", "levels=1", "--param", "interval_bps=2")
+SAMPLES: Final = 1_000
+WARM_UP_S: Final = 10.0
+MOST_S: Final = 45.0
+_MS: Final = 1e-6
+
+
+@dataclass
+class Stories:
+    """What is known of each intent: nanoseconds of the market event, and of what followed."""
+
+    market: dict[str, int] = field(default_factory=dict)
+    visible: dict[str, float] = field(default_factory=dict)
+    sent: dict[str, float] = field(default_factory=dict)
+    answered: dict[str, float] = field(default_factory=dict)
+    other_cause: int = 0
+
+    def intent(self, value: bytes, now_ns: int) -> None:
+
+        intent = decode(INTENTS, value)
+        if intent.cause.topic != MARKET.name:
+            self.other_cause += 1
+            return
+        self.market[intent.intent_id] = intent.market_received_ns
+        self.visible[intent.intent_id] = (now_ns - intent.market_received_ns) * _MS
+
+    def order(self, value: bytes) -> None:
+        """An update of an order; the first that tells when it was answered counts."""
+        update = decode(ORDERS, value)
+        since = self.market.get(update.intent_id)
+        if since is None or not update.answered_ns or update.intent_id in self.answered:
+            return
+        self.sent[update.intent_id] = (update.sent_ns - since) * _MS
+        self.answered[update.intent_id] = (update.answered_ns - since) * _MS
+
+
+async def measure() -> list[Figure]:
+    async with pipeline(*PARAMETERS, symbols=SYMBOLS) as running:
+        await asyncio.sleep(WARM_UP_S)
+        stories = Stories()
+        address = LogAddress(running.bootstrap)
+        async with reader(address, client_id="bench-latency", fetch_max_wait_ms=100) as consumer:
+            partitions = partitions_of(address, [INTENTS, ORDERS])
+            consumer.assign(partitions)
+            await consumer.seek_to_end(*partitions)
+            await _watch(consumer, stories)
+    if not stories.answered:
+        raise BenchmarkError(
+            f"no order that a market event caused was answered ({stories.other_cause} had another cause)"
+        )
+    return _figures(stories)
+
+
+async def _watch(consumer: AIOKafkaConsumer, stories: Stories) -> None:
+    until = time.monotonic() + MOST_S
+    while len(stories.answered) < SAMPLES and time.monotonic() < until:
+        batch = await consumer.getmany(timeout_ms=200)
+        now_ns = time.time_ns()
+        for partition, records in sorted(batch.items(), key=lambda item: item[0].topic):
+            for record in records:
+                if partition.topic == INTENTS.name:
+                    stories.intent(record.value, now_ns)
+                else:
+                    stories.order(record.value)
+
+
+def _figures(stories: Stories) -> list[Figure]:
+    visible, sent, answered = (list(each.values()) for each in (stories.visible, stories.sent, stories.answered))
+    return [
+        Figure("market event → intent on Kafka, p50", percentile(visible, 50), "ms", at_most(3)),
+        Figure("market event → intent on Kafka, p99", percentile(visible, 99), "ms", at_most(8)),
+        Figure("market event → order sent, p50", percentile(sent, 50), "ms"),
+        Figure("market event → order at the venue, p50", percentile(answered, 50), "ms", at_most(8)),
+        Figure("market event → order at the venue, p99", percentile(answered, 99), "ms", at_most(20)),
+        Figure("intents measured", len(visible), "intents"),
+        Figure("orders measured", len(answered), "orders"),
+    ]
+
+
+BENCHMARK = Benchmark(
+    name="latency",
+    title="From a market event to an order at the venue",
+    how=f"`tapeline up` at speed 1x on the synthetic market of {len(SYMBOLS)} instruments, beside a Kafka consumer of "
+    f"this program, {WARM_UP_S:.0f} s after the start, until {SAMPLES:,} orders or {MOST_S:.0f} s. Start: the "
+    "connector's `received_ns` of the market record that was being decided; intent: when this consumer has it; order: "
+    "when the connector has the venue's answer. Orders that another cause led to are left out.",
+    measure=measure,
+    limit_s=330,
+)

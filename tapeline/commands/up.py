@@ -41,6 +41,7 @@ def up(
     from rich.console import Console
 
     from tapeline.data_folder import owned
+    from tapeline.embedded.server import require_space
     from tapeline.run import run_pipeline
     from tapeline.screen import Screen
     from tapeline.settings import load_settings
@@ -52,6 +53,7 @@ def up(
         if fresh:
             _forget(settings.home)
             settings = load_settings(config, _overrides(tape, symbol, speed))
+        require_space(settings.home)
         _fetch_kafka(settings, console)
         summary = asyncio.run(
             run_pipeline(

@@ -23,7 +23,8 @@ from tapeline.embedded.ports import LOOPBACK, choose_ports, is_free
 from tapeline.errors import TapelineError
 
 _LAUNCHER: Final = Path(__file__).with_name("launch.py")
-_MIN_FREE_BYTES: Final = 256 * 1024 * 1024
+START_NEEDS_MB: Final = 256
+GOING_ON_NEEDS_MB: Final = 48
 
 
 @dataclass(frozen=True)
@@ -136,18 +137,18 @@ class EmbeddedServer(ABC):
 
 def require_space(home: Path) -> None:
     """Raises TapelineError when the data folder's disk cannot hold even a short run."""
-    full = disk_full(home)
+    full = disk_full(home, START_NEEDS_MB)
     if full is not None:
         raise TapelineError(full)
 
 
-def disk_full(home: Path) -> str | None:
+def disk_full(home: Path, needs_mb: int = GOING_ON_NEEDS_MB) -> str | None:
     """The message for a disk without room, or None."""
     home.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(home).free
-    if free >= _MIN_FREE_BYTES:
+    free_mb = shutil.disk_usage(home).free // 2**20
+    if free_mb >= needs_mb:
         return None
     return (
-        f"the disk of the data folder {home} is full: {free // 2**20} MB free, at least "
-        f"{_MIN_FREE_BYTES // 2**20} MB needed; free some space or set TAPELINE_HOME to a folder on another disk"
+        f"the disk of the data folder {home} is full: {free_mb} MB free, at least {needs_mb} MB needed; "
+        f"free some space or set TAPELINE_HOME to a folder on another disk"
     )

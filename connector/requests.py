@@ -12,6 +12,13 @@ from topics.scale import Scale
 from topics.v1.common_pb2 import OrderType, Side, TimeInForce
 from topics.v1.instruments_pb2 import Instrument
 
+_MARKET_TIMES_IN_FORCE = (TimeInForce.TIME_IN_FORCE_UNSPECIFIED, TimeInForce.TIME_IN_FORCE_IOC)
+_LIMIT_TIMES_IN_FORCE = (
+    TimeInForce.TIME_IN_FORCE_GTC,
+    TimeInForce.TIME_IN_FORCE_IOC,
+    TimeInForce.TIME_IN_FORCE_FOK,
+    TimeInForce.TIME_IN_FORCE_POST_ONLY,
+)
 _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,28}")
 
 
@@ -27,8 +34,8 @@ def order_request(request: PlaceOrderRequest, instruments: Mapping[str, Instrume
     limit = request.type == OrderType.ORDER_TYPE_LIMIT
     if not limit and request.type != OrderType.ORDER_TYPE_MARKET:
         raise InvalidFieldError("type", "is not set; ORDER_TYPE_LIMIT or ORDER_TYPE_MARKET")
-    if limit == (request.time_in_force == TimeInForce.TIME_IN_FORCE_UNSPECIFIED):
-        raise InvalidFieldError("time_in_force", "belongs to a limit order, and only to one")
+    if request.time_in_force not in (_LIMIT_TIMES_IN_FORCE if limit else _MARKET_TIMES_IN_FORCE):
+        raise InvalidFieldError("time_in_force", "a limit order has one; a market order none, or IOC")
     if not limit and request.price:
         raise InvalidFieldError("price", f"is {request.price!r}; a market order has none")
     return OrderRequest(
@@ -36,7 +43,7 @@ def order_request(request: PlaceOrderRequest, instruments: Mapping[str, Instrume
         client_order_id=request.client_order_id,
         side=request.side,
         type=request.type,
-        time_in_force=request.time_in_force,
+        time_in_force=request.time_in_force or TimeInForce.TIME_IN_FORCE_IOC,
         price_ticks=_ticks(scale, request.price) if limit else 0,
         quantity_lots=_lots(scale, request.quantity),
         reduce_only=request.reduce_only,

@@ -44,7 +44,11 @@ class LogProducer:
         )
 
     async def __aenter__(self) -> Self:
-        await self._producer.start()
+        try:
+            await self._producer.start()
+        except BaseException:  # cancelled half-way too: connections are open by then
+            await self._producer.stop()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -93,8 +97,8 @@ async def reader(address: LogAddress, *, client_id: str, **options: Any) -> Asyn
         auto_offset_reset="earliest",
         **options,
     )
-    await consumer.start()
     try:
+        await consumer.start()
         yield consumer
     finally:
         await consumer.stop()

@@ -77,6 +77,15 @@ async def everything(log: LogAddress, topic: Topic[Any]) -> list[Any]:
     return found
 
 
+async def first_of(log: LogAddress, topic: Topic[Any]) -> Any:
+    """Waits for the topic's first message."""
+    async with asyncio.timeout(WAIT_S), reader(log, client_id="test") as consumer:
+        partitions = partitions_of(log, [topic])
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        return decode(topic, (await consumer.getone()).value)
+
+
 async def order_request(client: ConnectorClient, number: int, **changes: Any) -> PlaceOrderRequest:
     """A post-only buy a tenth below the last quote."""
     scale = Scale.of((await client.instrument(SYMBOL)).grain)
@@ -209,6 +218,7 @@ async def test_the_numbers_of_what_is_published_have_no_gap_over_a_restart(
                 if batch.first_seq >= 1:
                     break
             await connector.client.place_order(await order_request(connector.client, 40 + time_around))
+            await first_of(log, FUNDING)
     numbers: list[int] = []
     for batch in sorted(await everything(log, MARKET), key=lambda it: it.first_seq):
         numbers += range(batch.first_seq, batch.first_seq + len(batch.events))

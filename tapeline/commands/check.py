@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="YAML file; default tapeline.yaml if present.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Wait = Annotated[
-    float, typer.Option("--wait", min=0, help="Look again, up to so many seconds, until all is settled.")
-]
+Wait = Annotated[float, typer.Option("--wait", min=0, help="Look again, up to so many seconds, until all is settled.")]
 _SHOWN = 40
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import takewhile
 
 from venue import checks
 from venue.account import Account, Position, money
@@ -204,7 +205,8 @@ class Engine:
     def _take(self, order: Order, book: Book, time_ms: int, events: list[Event]) -> None:
         """Walk the market's side against an arriving order."""
         buying = order.is_buy
-        reachable = [(price, lots) for price, lots in book.levels(asks=buying) if _within_limit(order, price)]
+        levels = book.levels(asks=buying)
+        reachable = list(takewhile(lambda level: _within_limit(order, level[0]), levels))
         allowed = self._allowed(order)
         if order.time_in_force is TimeInForce.FOK and sum(lots for _, lots in reachable) < allowed:
             return

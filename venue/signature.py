@@ -20,7 +20,11 @@ AHEAD_MS = 1_000
 
 def parameters(query: str, body: str) -> dict[str, str]:
     """Query and form body as one dictionary; the body wins."""
-    return dict(parse_qsl(query, keep_blank_values=True)) | dict(parse_qsl(body, keep_blank_values=True))
+    given: dict[str, str] = {}
+    for text in (query, body):
+        if text:
+            given.update(parse_qsl(text, keep_blank_values=True))
+    return given
 
 
 class Authenticator:

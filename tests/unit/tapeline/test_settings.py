@@ -136,3 +136,20 @@ def test_the_paper_key_pair_is_made_once_and_is_the_owners_only(empty_folder: Pa
     assert first.api_secret not in repr(first)
     other = empty_folder / "other"
     assert paper_keys(other) != first
+
+
+def test_the_example_is_valid_as_it_is_and_with_every_setting_switched_on(empty_folder: Path) -> None:
+    """LIVE-5: the example cannot rot: every key in it exists, every default in it is the default."""
+    example = Path(__file__).resolve().parents[3] / "tapeline.example.yaml"
+    defaults = load_settings(example)
+    _, _, body = example.read_text().partition("\n\n")
+    lines = [line.removeprefix("# ") for line in body.splitlines()]
+    switched_on = "\n".join(line for line in lines if ":" in line.partition(" #")[0] and not line[0].isupper())
+    settings = load_settings(write(switched_on, "all.yaml"))
+    assert settings.bootstrap == "kafka.example:9092"
+    for section in ("agents", "projections"):
+        assert getattr(settings, section) == getattr(defaults, section)
+    assert settings.connector.limits == defaults.connector.limits
+    assert settings.connector.gateway == defaults.connector.gateway
+    given = settings.venue.model_dump(exclude={"port", "tape_symbol"})
+    assert given == defaults.venue.model_dump(exclude={"port", "tape_symbol"})

@@ -6,6 +6,7 @@ Exit codes: 0 good, 1 a check or a run failed, 2 wrong usage or configuration. N
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib import import_module
 from typing import Final
@@ -43,6 +44,8 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """The entry point: exits with the command's code."""
+    # what a command cannot reach, it says itself; a process that logs sets these levels again
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         build_app()()
     except TapelineError as error:

@@ -28,6 +28,7 @@ _LOUD: Final = frozenset({"warning", "error", "critical"})
 # Their warnings are about themselves, not about trading; the log file has them.
 _TERSE: Final = frozenset({"kafka", "postgres"})
 _TAPE_DRAIN_S: Final = 5.0
+_MEASURE_S: Final = 1.9
 
 
 @dataclass
@@ -38,6 +39,7 @@ class _Seen:
     last: Snapshot = field(default_factory=Snapshot)
     processes: dict[str, dict[str, Any]] = field(default_factory=dict)
     fresh: bool = False
+    processes_at: float = 0.0
 
 
 async def run_pipeline(
@@ -132,7 +134,10 @@ async def _note_rows(pipeline: Pipeline, seen: _Seen) -> None:
 
 
 async def _note_processes(pipeline: Pipeline, seen: _Seen) -> None:
-    seen.processes = await asyncio.to_thread(pipeline.processes)
+    """Measuring memory costs some milliseconds a process: at most every two seconds."""
+    if time.monotonic() - seen.processes_at > _MEASURE_S:
+        seen.processes = await asyncio.to_thread(pipeline.processes)
+        seen.processes_at = time.monotonic()
 
 
 def _end(ending: asyncio.Future[str], reason: str) -> None:

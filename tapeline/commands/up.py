@@ -54,6 +54,7 @@ def up(
             _forget(settings.home)
             settings = load_settings(config, _overrides(tape, symbol, speed))
         require_space(settings.home)
+        _log_to_file(settings)
         _fetch_kafka(settings, console)
         summary = asyncio.run(
             run_pipeline(
@@ -125,6 +126,15 @@ def _forget(home: Path) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink()
+
+
+def _log_to_file(settings: Settings) -> None:
+    """Our own log lines go where those of the processes go; the terminal is the screen's."""
+    from observability.logs import configure
+
+    folder = settings.home / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    configure("up", settings.log_level, stream=(folder / "up.log").open("a", buffering=1))
 
 
 def _fetch_kafka(settings: Settings, console: Console) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import random
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -29,16 +31,22 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def start(data_dir: Path, port: int, **settings: Any) -> asyncio.subprocess.Process:
-    assert process_module.__file__ is not None
+@asynccontextmanager
+async def started(data_dir: Path, port: int, **settings: Any) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A venue process that listens; killed in the end, whatever happens."""
     venue = await asyncio.create_subprocess_exec(
         sys.executable, "-m", process_module.__name__, str(data_dir), str(port), orjson.dumps(settings).decode(),
         cwd=REPOSITORY, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    assert venue.stderr is not None
-    while b"paper venue on" not in (line := await venue.stderr.readline()):
-        assert line, "the venue ended before it listened"
-    return venue
+    try:
+        assert venue.stderr is not None
+        while b"paper venue on" not in (line := await venue.stderr.readline()):
+            assert line, "the venue ended before it listened"
+        yield venue
+    finally:
+        if venue.returncode is None:
+            venue.kill()
+        await venue.wait()
 
 
 async def place_until_it_dies(
@@ -97,8 +105,10 @@ async def test_a_killed_venue_keeps_every_order_it_confirmed(tmp_path: Path, see
     confirmed: dict[int, dict[str, Any]] = {}
     address = f"http://127.0.0.1:{port}"
     for run in range(3):
-        venue = await start(data_dir, port, wait_for_subscriber=False, speed=20)
-        async with aiohttp.ClientSession(headers=HEADERS) as session:
+        async with (
+            started(data_dir, port, wait_for_subscriber=False, speed=20) as venue,
+            aiohttp.ClientSession(headers=HEADERS) as session,
+        ):
             working = [asyncio.create_task(place_until_it_dies(session, address, run, worker)) for worker in range(3)]
             await asyncio.sleep(drawn.uniform(0.3, 1.2))
             venue.kill()

@@ -50,5 +50,5 @@ BENCHMARK = Benchmark(
     how=f"{QUOTES:,} quotes of the synthetic market through `venue.engine` in one process with {RESTING} own orders "
     "resting near the market, none of them reached. For orientation: it bounds the paper venue and backtests.",
     measure=measure,
-    limit_s=60,
+    limit_s=30,
 )

@@ -167,10 +167,10 @@ def _require_accepted(status: OrderStatus.ValueType) -> None:
 BENCHMARK = Benchmark(
     name="gateway",
     title="The order gateway",
-    how=f"The connector's gateway with its ledger in a real Postgres (synchronous commit), its updates on a real Kafka, "
-    f"and the matching engine in the same process as the venue. {BURST:,} different orders, {AT_ONCE} at a time; then "
-    f"{ONE_BY_ONE:,} calls one after the other, the first tenth left out, in this process and over gRPC on loopback "
-    "(client and server share the process).",
+    how=f"The connector's gateway with its ledger in a real Postgres (synchronous commit), its updates on a real "
+    f"Kafka, and the matching engine in the same process as the venue. "
+    f"{BURST:,} different orders, {AT_ONCE} at a time; then {ONE_BY_ONE:,} calls one after the other, the first tenth left out, "
+    "in this process and over gRPC on loopback (client and server share the process).",
     measure=measure,
     limit_s=90,
 )

@@ -30,5 +30,5 @@ BENCHMARK = Benchmark(
     how=f"`tapeline up` with its defaults on a fresh data folder; each process with its children {TRADED_S:.0f} s "
     "after all had been started. Proportional set size: pages shared by several processes are counted once.",
     measure=measure,
-    limit_s=210,
+    limit_s=130,
 )

@@ -42,5 +42,5 @@ BENCHMARK = Benchmark(
     "steps, 1 intent. Projected once, then rebuilt from offset 0 into a schema of its own in the same Postgres; the "
     "time is that of folding and writing, and the hashes of all tables were equal.",
     measure=measure,
-    limit_s=180,
+    limit_s=120,
 )

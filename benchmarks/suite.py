@@ -1,9 +1,10 @@
 """Every benchmark there is, in the order of the page."""
 
-from benchmarks import engine, gateway, latency, memory, rebuild
+from benchmarks import agent_throughput, engine, gateway, latency, memory, rebuild
 from benchmarks.result import Benchmark
 
 SUITE: tuple[Benchmark, ...] = (
+    agent_throughput.BENCHMARK,
     latency.BENCHMARK,
     gateway.BENCHMARK,
     rebuild.BENCHMARK,

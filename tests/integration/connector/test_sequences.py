@@ -1,0 +1,71 @@
+"""Numbers go on without gap or repeat though the publisher is killed in the middle of sending."""
+
+import asyncio
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from connector.sequences import resume
+from topics.admin import apply
+from topics.catalogue import MARKET
+from topics.codec import decode
+from topics.log import LogAddress, partitions_of, read_to_end, reader
+
+PROCESS = Path(__file__).with_name("publishing_process.py")
+KILLS = 4
+
+
+async def test_a_killed_publisher_goes_on_where_the_log_ends(kafka_bootstrap: str, namespace: str) -> None:
+    """Decision 2, STREAM-1: kill -9 at any moment, restart, no gap and no repeat for any instrument."""
+    address = LogAddress(kafka_bootstrap, namespace)
+    await apply(address)
+    sizes = []
+    for _ in range(KILLS):
+        await _publish_for_a_while(address)
+        sizes.append(sum(map(len, (await _numbers(address)).values())))
+    assert sizes == sorted(set(sizes)), "every run published something"
+    numbers = await _numbers(address)
+    assert len(numbers) == 3
+    for key, found in numbers.items():
+        assert found == list(range(1, len(found) + 1)), key
+    sequences = await resume(address, {MARKET: list(numbers)})
+    assert {key: sequences.take(MARKET, key) for key in numbers} == {
+        key: len(found) + 1 for key, found in numbers.items()
+    }
+
+
+async def test_a_key_the_log_has_never_seen_begins_at_one(kafka_bootstrap: str, namespace: str) -> None:
+    """Decision 2: a new instrument on an old log."""
+    address = LogAddress(kafka_bootstrap, namespace)
+    await apply(address)
+    sequences = await resume(address, {MARKET: ["paper:NEWUSDT"]})
+    assert [sequences.take(MARKET, "paper:NEWUSDT", 5), sequences.take(MARKET, "paper:NEWUSDT")] == [1, 6]
+
+
+async def _publish_for_a_while(address: LogAddress) -> None:
+    """Until the log has grown by some records, then kill -9 in the middle of it."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, PROCESS, address.bootstrap, address.namespace, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        assert await process.stdout.readline() == b"publishing\n"
+        async with reader(address, client_id="test") as consumer:
+            consumer.assign(partitions_of(address, [MARKET]))
+            await consumer.seek_to_end()
+            seen = 0
+            while seen < 200:
+                batches = await consumer.getmany(timeout_ms=200)
+                seen += sum(map(len, batches.values()))
+    process.kill()
+    await process.wait()
+
+
+async def _numbers(address: LogAddress) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = defaultdict(list)
+    async with reader(address, client_id="test") as consumer:
+        async for records in read_to_end(consumer, partitions_of(address, [MARKET])):
+            for record in records:
+                batch = decode(MARKET, record.value)
+                found[f"{batch.venue}:{batch.symbol}"] += range(batch.first_seq, batch.first_seq + len(batch.events))
+    return dict(found)

@@ -289,15 +289,15 @@ def _said(
     time_ms: int = 0,
     fill: Fill | None = None,
 ) -> OrderUpdate:
-    answers = not order.answered and status not in UNANSWERED
-    changed = replace(
-        order,
-        status=status,
-        filled_lots=order.filled_lots if filled is None else filled,
-        venue_order_id=order.venue_order_id if venue_order_id is None else venue_order_id,
-        reason_code=code,
-        reason=reason,
-        time_ms=time_ms or now_ns // 1_000_000,
-        answered_ns=now_ns if answers else order.answered_ns,
-    )
-    return as_update(changed, source=source, fill=fill)
+    update = as_update(order, source=source, fill=fill)
+    update.status = OrderStatus.ValueType(status)
+    if filled is not None:
+        update.filled_lots = filled
+    if venue_order_id is not None:
+        update.venue_order_id = venue_order_id
+    update.reason_code = code
+    update.reason = reason
+    update.time_ms = time_ms or now_ns // 1_000_000
+    if not order.answered and status not in UNANSWERED:
+        update.answered_ns = now_ns
+    return update

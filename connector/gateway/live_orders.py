@@ -62,17 +62,7 @@ class LiveOrders:
         self._orders[order.id] = order
         if order.venue_order_id:
             self._ids[(order.symbol, order.venue_order_id)] = order.id
-        if order.terminal:
-            self._open.get(order.symbol, {}).pop(order.id, None)
-        else:
-            self._open.setdefault(order.symbol, {})[order.id] = None
-        if order.status == ORDER_STATUS_UNKNOWN:
-            self._unknown.add(order.id)
-        else:
-            self._unknown.discard(order.id)
-        metrics.UNKNOWN_ORDERS.set(len(self._unknown))
-        if order.symbol in self.exposures:
-            metrics.ORDERS_ACTIVE.labels(order.symbol).set(self.open_count(order.symbol))
+        self._count_open(before, order)
         self._keep_few_settled(order)
 
     def forget(self, client_order_id: str) -> None:
@@ -125,6 +115,22 @@ class LiveOrders:
         for order, sign in ((before, -1), (after, 1)):
             if order is not None and not order.terminal and (exposure := self.exposures.get(order.symbol)):
                 exposure.change_open(order.request, sign * order.remaining_lots)
+
+    def _count_open(self, before: Order | None, after: Order) -> None:
+        was_open, is_open = before is not None and not before.terminal, not after.terminal
+        if was_open != is_open:
+            if is_open:
+                self._open.setdefault(after.symbol, {})[after.id] = None
+            else:
+                self._open.get(after.symbol, {}).pop(after.id, None)
+            if after.symbol in self.exposures:
+                metrics.ORDERS_ACTIVE.labels(after.symbol).set(self.open_count(after.symbol))
+        if (after.status == ORDER_STATUS_UNKNOWN) != (after.id in self._unknown):
+            if after.status == ORDER_STATUS_UNKNOWN:
+                self._unknown.add(after.id)
+            else:
+                self._unknown.discard(after.id)
+            metrics.UNKNOWN_ORDERS.set(len(self._unknown))
 
     def _keep_few_settled(self, order: Order) -> None:
         if not order.settled:

@@ -18,19 +18,19 @@ from connector.gateway.lifecycle import Order
 from connector.gateway.postgres_schema import FENCED, migrate
 
 # The statements are made of this package's constants; no value is ever part of their text.
+_CLAIMED = f"{rows.IDENTITY}, {rows.PROGRESS}"
 _CLAIM = (
-    f"INSERT INTO ledger.orders ({', '.join(rows.names(rows.IDENTITY) + rows.names(rows.PROGRESS))}, epoch) "  # noqa: S608
-    f"SELECT *, %s FROM unnest({rows.arrays(rows.IDENTITY)}, {rows.arrays(rows.PROGRESS)}) "
+    f"INSERT INTO ledger.orders ({', '.join(rows.names(_CLAIMED))}, epoch) "  # noqa: S608
+    f"SELECT new.*, %s FROM {rows.of_json(_CLAIMED)} "
     "ON CONFLICT (client_order_id) DO NOTHING RETURNING client_order_id"
 )
 _CHANGE = (
     f"UPDATE ledger.orders AS it SET {', '.join(map(rows.assignment, rows.names(rows.PROGRESS)))}, epoch = %s "  # noqa: S608
-    f"FROM unnest(%s::text[], {rows.arrays(rows.PROGRESS)}) AS new (id, {', '.join(rows.names(rows.PROGRESS))}) "
-    "WHERE it.client_order_id = new.id"
+    f"FROM {rows.of_json(f'client_order_id text, {rows.PROGRESS}')} WHERE it.client_order_id = new.client_order_id"
 )
 _BOOK = (
     f"INSERT INTO ledger.fills ({', '.join(rows.names(rows.FILL))}) "  # noqa: S608
-    f"SELECT * FROM unnest({rows.arrays(rows.FILL)}) ON CONFLICT (venue, symbol, trade_id) DO NOTHING"
+    f"SELECT * FROM {rows.of_json(rows.FILL)} ON CONFLICT (venue, symbol, trade_id) DO NOTHING"
 )
 _REQUEST_CANCEL = "UPDATE ledger.orders SET cancel_requested = true WHERE client_order_id = ANY(%s)"
 _MOVE = (
@@ -126,15 +126,18 @@ class PostgresLedger:
     async def _write(self, connection: AsyncConnection, batch: Batch) -> AsyncCursor | None:
         claimed = None
         if batch.claims:
-            claims = [rows.identity(it) + rows.progress(it, settled=False) for it in batch.claims]
-            claimed = await connection.execute(_CLAIM, [self._epoch, *rows.turned(claims)])
+            claims = ({**rows.identity(it), **rows.progress(it, settled=False)} for it in batch.claims)
+            claimed = await connection.execute(_CLAIM, (self._epoch, rows.as_json(claims)))
         if batch.cancels:
             await connection.execute(_REQUEST_CANCEL, (batch.cancels,))
         if batch.fills:
-            await connection.execute(_BOOK, rows.turned(rows.fill_row(self._venue, fill) for fill in batch.fills))
+            fills = rows.as_json(rows.fill_row(self._venue, fill) for fill in batch.fills)
+            await connection.execute(_BOOK, (fills,))
         if batch.changes:
-            changes = [(key, *rows.progress(it, settled=it.settled)) for key, it in batch.changes.items()]
-            await connection.execute(_CHANGE, [self._epoch, *rows.turned(changes)])
+            changes = (
+                {"client_order_id": it.id, **rows.progress(it, settled=it.settled)} for it in batch.changes.values()
+            )
+            await connection.execute(_CHANGE, (self._epoch, rows.as_json(changes)))
         if batch.positions:
             topics, partitions = zip(*batch.positions, strict=True)
             moved = (self._owner, list(topics), list(partitions), list(batch.positions.values()))

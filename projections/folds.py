@@ -180,14 +180,16 @@ def read(projection: Projection, records: Iterable[ConsumerRecord]) -> list[Read
     return entries
 
 
-def needs_of(entries: Iterable[Readable | Unreadable]) -> dict[Table[Any], set[Key]]:
-    """The rows these entries are about to ask for, by table."""
-    needs: dict[Table[Any], set[Key]] = {poison.POISONED: set()}
-    for entry in entries:
-        needs[poison.POISONED].add(_place_of(entry))
+def needs_of(entries: Iterable[Readable | Unreadable], tables: set[Table[Any]]) -> dict[Table[Any], set[Key]]:
+    """The rows of these tables that the entries are about to ask for."""
+    needs: dict[Table[Any], set[Key]] = {table: set() for table in tables}
+    for entry in entries if tables else ():
+        if poison.POISONED in tables:
+            needs[poison.POISONED].add(_place_of(entry))
         if isinstance(entry, Readable):
             for table, keys in entry.projection.needs(entry.told).items():
-                needs.setdefault(table, set()).update(keys)
+                if table in tables:
+                    needs[table].update(keys)
     return needs
 
 
@@ -199,7 +201,7 @@ def fold(tables: Tables, entries: Iterable[Readable | Unreadable]) -> list[Unrea
         if letter:
             poison.fold(tables[poison.POISONED], _place_of(letter), letter.reason)
             poisoned.append(letter)
-        tables.keep_record()
+        tables.journal.keep()
     return poisoned
 
 
@@ -207,7 +209,7 @@ def _fold_one(tables: Tables, entry: Readable) -> Unreadable | None:
     try:
         entry.projection.fold(tables, entry.told, entry.place)
     except POISON as error:
-        tables.take_back_record()
+        tables.journal.take_back()
         return Unreadable(entry.projection.topic, entry.record, str(error))
     return None
 

@@ -61,7 +61,7 @@ class Projector:
         for partition, batch in records.items():
             self._expect(partition, batch)
             entries += folds.read(_BY_TOPIC[partition[0]], batch)
-        await self._store.look_up(self.tables, folds.needs_of(entries))
+        await self._store.look_up(self.tables, folds.needs_of(entries, self.tables.incomplete()))
         for letter in folds.fold(self.tables, entries):
             await self._bury(letter)
             self.counts.poisoned += 1

@@ -6,10 +6,11 @@ leaves nothing behind. No I/O here: rows the memory lacks are loaded beforehand 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
+from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar, get_type_hints
 
 from topics.errors import MalformedRecordError
@@ -32,7 +33,7 @@ class Place(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table(Generic[RowT]):
     """A table of the schema: its row type and how many of the row's first fields are the key.
 
@@ -57,20 +58,37 @@ class Table(Generic[RowT]):
     def key(self) -> tuple[str, ...]:
         return self.columns[: self.key_size]
 
-    def __hash__(self) -> int:
-        return hash(self.name)
+    @cached_property
+    def storable(self) -> "Storable":
+        return Storable(self)
+
+
+class Journal:
+    """What the record being folded has put so far, so that it can be taken back. Shared by all tables of a batch."""
+
+    def __init__(self) -> None:
+        self._puts: list[tuple[Rows[Any], Key, Any, bool]] = []
+        self.note = self._puts.append
+        self.keep = self._puts.clear
+
+    def take_back(self) -> None:
+        while self._puts:
+            rows, key, row, was_changed = self._puts.pop()
+            rows.restore(key, row, was_changed=was_changed)
 
 
 class Rows(Generic[RowT]):
     """The rows of one table known in memory. `complete` means: what is not here does not exist."""
 
-    def __init__(self, table: Table[RowT], *, complete: bool = True, keep: int = 50_000) -> None:
+    def __init__(
+        self, table: Table[RowT], *, complete: bool = True, keep: int = 50_000, journal: Journal | None = None
+    ) -> None:
         self.table = table
         self.complete = complete
+        self.journal = journal or Journal()
         self._keep = keep
         self._rows: OrderedDict[Key, RowT | None] = OrderedDict()
         self._changed: set[Key] = set()
-        self._undo: list[tuple[Key, RowT | None, bool]] = []
 
     def get(self, *key: Any) -> RowT | None:
         row = self._rows.get(key)
@@ -80,9 +98,9 @@ class Rows(Generic[RowT]):
 
     def put(self, row: RowT) -> None:
         """Raises MalformedRecordError for a value the table cannot hold."""
-        _refuse_unstorable(self.table, row)
+        self.table.storable.require(row)
         key = row[: self.table.key_size]
-        self._undo.append((key, self._rows.get(key), key in self._changed))
+        self.journal.note((self, key, self._rows.get(key), key in self._changed))
         self._rows[key] = row
         self._changed.add(key)
 
@@ -100,20 +118,14 @@ class Rows(Generic[RowT]):
         for row in rows:
             self._rows[row[: self.table.key_size]] = row
 
-    def keep_record(self) -> None:
-        """What was put so far stands."""
-        self._undo.clear()
-
-    def take_back_record(self) -> None:
-        """Undoes every put since the last `keep_record`."""
-        while self._undo:
-            key, row, was_changed = self._undo.pop()
-            if row is None and self.complete:
-                self._rows.pop(key, None)
-            else:
-                self._rows[key] = row
-            if not was_changed:
-                self._changed.discard(key)
+    def restore(self, key: Key, row: RowT | None, *, was_changed: bool) -> None:
+        """The row as it was before a put."""
+        if row is None and self.complete:
+            self._rows.pop(key, None)
+        else:
+            self._rows[key] = row
+        if not was_changed:
+            self._changed.discard(key)
 
     def changed(self) -> list[RowT]:
         return [row for key in self._changed if (row := self._rows[key]) is not None]
@@ -128,15 +140,50 @@ class Rows(Generic[RowT]):
             self.complete = False
 
 
-def _refuse_unstorable(table: Table[Any], row: tuple[Any, ...]) -> None:
-    for column, value in zip(table.columns, row, strict=True):
-        if isinstance(value, str):
-            unfit = "\x00" in value
-        elif isinstance(value, int):
-            unfit = not -_BIGINT_END <= value < _BIGINT_END
-        elif isinstance(value, Decimal):
-            unfit = not value.is_finite() or abs(value.adjusted()) > _MAX_DIGITS or len(value.as_tuple().digits) > 200
-        else:
-            unfit = False
-        if unfit:
-            raise MalformedRecordError(f"{column} {value!r} cannot be stored in {table.name}")
+class Storable:
+    """Whether a row's values fit the columns. Runs for every row put, so it looks at values of one type together."""
+
+    def __init__(self, table: Table[Any]) -> None:
+        by_type: dict[str, list[int]] = {kind: [] for kind in _SQL_TYPES.values()}
+        for at, kind in enumerate(table.sql_types):
+            by_type[kind].append(at)
+        self._table = table
+        self._texts, self._whole, self._decimals = by_type["text"], by_type["bigint"], by_type["numeric"]
+        self._all_texts = _picker(self._texts)
+        self._all_whole = _picker(self._whole)
+
+    def require(self, row: tuple[Any, ...]) -> None:
+        """Raises MalformedRecordError with the column that does not fit."""
+        whole = self._all_whole(row)
+        if "\x00" in "".join(self._all_texts(row)) or min(whole) < -_BIGINT_END or max(whole) >= _BIGINT_END:
+            self._refuse(row)
+        for at in self._decimals:
+            if row[at] is not None and not _fits(row[at]):
+                self._refuse(row)
+
+    def _refuse(self, row: tuple[Any, ...]) -> None:
+        for at, value in enumerate(row):
+            if (
+                (at in self._texts and "\x00" in value)
+                or (at in self._whole and not -_BIGINT_END <= value < _BIGINT_END)
+                or (at in self._decimals and value is not None and not _fits(value))
+            ):
+                raise MalformedRecordError(
+                    f"{self._table.columns[at]} {value!r} cannot be stored in {self._table.name}"
+                )
+
+
+def _picker(at: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """The row's values at these places, at least two of each type in every table."""
+    if len(at) < 2:
+        raise TypeError(f"a table needs two columns of each type, for one look at them: {at}")
+    return itemgetter(*at)
+
+
+def _fits(value: Decimal) -> bool:
+    return value.is_finite() and _is_short(value)
+
+
+@lru_cache(maxsize=1 << 14)
+def _is_short(value: Decimal) -> bool:
+    return abs(value.adjusted()) <= _MAX_DIGITS and len(value.as_tuple().digits) <= _MAX_DIGITS

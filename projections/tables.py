@@ -15,7 +15,7 @@ from projections.poison import POISONED
 from projections.positions import FEES, POSITIONS
 from projections.progress import AGENT_PROGRESS
 from projections.risk import RISK, RISK_EVENTS
-from projections.rows import Rows, RowT, Table
+from projections.rows import Journal, Rows, RowT, Table
 from projections.slots import SLOT_STEPS, SLOTS
 
 TABLES: tuple[Table[Any], ...] = (
@@ -28,22 +28,21 @@ class Tables:
     """The rows of every table: `tables[ORDERS]` gives `Rows[OrderRow]`."""
 
     def __init__(self, rows: Iterable[Rows[Any]] | None = None) -> None:
-        known = [Rows(table) for table in TABLES] if rows is None else rows
-        self._rows: dict[str, Rows[Any]] = {held.table.name: held for held in known}
+        known = [Rows(table) for table in TABLES] if rows is None else list(rows)
+        self.journal = Journal()
+        self._rows: dict[Table[Any], Rows[Any]] = {held.table: held for held in known}
+        for held in known:
+            held.journal = self.journal
 
     def __getitem__(self, table: Table[RowT]) -> Rows[RowT]:
-        return self._rows[table.name]
+        return self._rows[table]
 
     def all(self) -> Iterable[Rows[Any]]:
         return self._rows.values()
 
-    def keep_record(self) -> None:
-        for rows in self._rows.values():
-            rows.keep_record()
-
-    def take_back_record(self) -> None:
-        for rows in self._rows.values():
-            rows.take_back_record()
+    def incomplete(self) -> set[Table[Any]]:
+        """The tables of which rows have to be looked up."""
+        return {rows.table for rows in self._rows.values() if not rows.complete}
 
     def written(self) -> None:
         for rows in self._rows.values():

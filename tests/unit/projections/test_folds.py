@@ -370,6 +370,8 @@ def _poisonous() -> list[tuple[catalogue.Topic[Any], Any]]:
         (catalogue.INTENTS, Intent(intent_id="x")),
         (catalogue.FUNDING, FundingUpdate(venue=VENUE, symbol=SYMBOL, mark_price="1e999999")),
         (catalogue.ACCOUNT, account(seq=1, USDT="lots")),
+        (catalogue.ACCOUNT, account(seq=1, USDT="sNaN")),
+        (catalogue.ACCOUNT, account(seq=1, USDT="-Infinity")),
     ]
 
 

@@ -22,6 +22,7 @@ from tapeline.settings import Settings
 from tapeline.snapshot import Counts, Snapshot
 from tapeline.summary import Summary, summarise
 
+_LIBRARIES: Final = frozenset({"aiokafka", "kafka", "faust", "mode", "ccxt", "aiohttp", "asyncio", "psycopg", "grpc"})
 _DRAW_LIVE_S: Final = 0.5
 _DRAW_PLAIN_S: Final = 2.0
 _LOUD: Final = frozenset({"warning", "error", "critical"})
@@ -49,8 +50,7 @@ async def run_pipeline(
     ending: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def on_record(record: dict[str, Any]) -> None:
-        about_itself = record["level"] == "warning" and record.get("process") in _TERSE
-        if record["level"] in _LOUD and not about_itself and not ending.done():
+        if _concerns_a_person(record) and not ending.done():
             screen.notice(record)
 
     async with HttpClient() as http:
@@ -83,6 +83,15 @@ async def run_pipeline(
         processes=seen.processes,
         complete=seen.fresh,
     )
+
+
+def _concerns_a_person(record: Mapping[str, Any]) -> bool:
+    """Warnings and worse of our own code, errors of the servers; a library's retries stay in the log file."""
+    if record["level"] not in _LOUD:
+        return False
+    if str(record.get("logger", "")).partition(".")[0] in _LIBRARIES:
+        return False
+    return not (record["level"] == "warning" and record.get("process") in _TERSE)
 
 
 async def _watch(

@@ -220,7 +220,7 @@ def _processes(processes: Mapping[str, Mapping[str, Any]]) -> Table:
 def _table(*columns: str, title: str | None = None) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", title=title, title_justify="left", title_style="bold")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, no_wrap=True)
     return table
 
 

@@ -7,6 +7,7 @@ the log is far behind. A record the log does not take ends the process.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ from topics.v1.orders_pb2 import OrderUpdate
 
 SOURCE = "connector"
 MOST_EVENTS = 64
+MOST_ON_THEIR_WAY = 32
 CONFLATE_ABOVE = 1024
 FUNDING_INTERVAL_S = 1.0
 
@@ -51,6 +53,22 @@ class _MarketLane:
                 del self.waiting[place]
                 metrics.QUOTES_CONFLATED.labels(self.instrument.symbol).inc()
                 return
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A market record the log has not acknowledged yet."""
+
+    symbol: str
+    events: int
+    sent_ns: int
+    future: "asyncio.Future[Any]"
+
+    async def acknowledged(self) -> None:
+        await self.future
+        metrics.LOG_ACK.labels(MARKET.name).observe((time.time_ns() - self.sent_ns) / 1e9)
+        metrics.MARKET_BATCHES.labels(self.symbol).inc()
+        metrics.MARKET_EVENTS.labels(self.symbol).inc(self.events)
 
 
 @dataclass(slots=True)
@@ -118,15 +136,20 @@ class Publisher:
         return {symbol: len(lane.waiting) for symbol, lane in self._market_lanes.items()}
 
     async def _send_market(self, lane: _MarketLane) -> None:
+        """One record at a time while events are few; full ones follow each other without waiting."""
+        on_their_way: deque[_Sent] = deque()
         while True:
             await lane.filled.wait()
             lane.filled.clear()
-            while lane.waiting:
+            while lane.waiting or on_their_way:
+                if on_their_way and (len(lane.waiting) < MOST_EVENTS or len(on_their_way) >= MOST_ON_THEIR_WAY):
+                    await on_their_way.popleft().acknowledged()
+                    continue
                 taken = lane.waiting[:MOST_EVENTS]
                 del lane.waiting[:MOST_EVENTS]
-                await self._send_batch(lane.instrument, taken)
+                on_their_way.append(await self._send_batch(lane.instrument, taken))
 
-    async def _send_batch(self, instrument: Instrument, taken: list[tuple[MarketEvent, int]]) -> None:
+    async def _send_batch(self, instrument: Instrument, taken: list[tuple[MarketEvent, int]]) -> "_Sent":
         received_ns = taken[-1][1]
         batch = MarketBatch(
             venue=instrument.venue,
@@ -142,14 +165,11 @@ class Publisher:
             source=SOURCE,
             time_ms=_time_ms(taken[-1][0]) or received_ns // 1_000_000,
         )
-        acknowledged = await self._producer.enqueue(encode(MARKET, batch, envelope))
+        future = await self._producer.enqueue(encode(MARKET, batch, envelope))
         sent_ns = time.time_ns()
         metrics.FRAME_TO_LOG.observe((sent_ns - received_ns) / 1e9)
         self.market.publish(batch.symbol, batch)
-        await acknowledged
-        metrics.LOG_ACK.labels(MARKET.name).observe((time.time_ns() - sent_ns) / 1e9)
-        metrics.MARKET_BATCHES.labels(batch.symbol).inc()
-        metrics.MARKET_EVENTS.labels(batch.symbol).inc(len(taken))
+        return _Sent(batch.symbol, len(taken), sent_ns, future)
 
     async def _send_funding(self, lane: _FundingLane) -> None:
         while True:

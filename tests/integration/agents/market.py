@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer
 
-from topics.catalogue import CONTROL, INSTRUMENTS, INTENTS, MARKET, ORDERS
+from topics.catalogue import CONTROL, GRID_STATE, INSTRUMENTS, INTENTS, MARKET, ORDERS
 from topics.codec import Record, encode
 from topics.envelope import Envelope
 from topics.log import LogAddress, LogProducer, partitions_of, reader
@@ -24,11 +24,28 @@ from topics.v1.instruments_pb2 import Instrument
 from topics.v1.intents_pb2 import Intent
 from topics.v1.market_pb2 import MarketBatch
 from topics.v1.orders_pb2 import OrderStatus, OrderUpdate
+from topics.v1.state_pb2 import AgentState, GridSlot
 
 VENUE = "paper"
 GRAIN = Grain(tick_size="0.10", lot_size="0.001")
 ENVELOPE = Envelope(id="test", source="test", time_ms=0)
 TICK_S = 0.04
+PAST = "PAST"
+
+
+async def give_past(address: LogAddress, records: int) -> None:
+    """Fills the grid's state topic with old states of other instruments, so that loading it takes its time."""
+    slots = [GridSlot(slot=number, client_order_id=f"tl{number:026d}") for number in range(20)]
+    async with LogProducer(address, client_id="test-past") as producer:
+        for start in range(0, records, 1_000):
+            await producer.send_all(_past(number, slots) for number in range(start, min(start + 1_000, records)))
+
+
+def _past(number: int, slots: list[GridSlot]) -> Record:
+    symbol = f"{PAST}{number % 64}USDT"
+    state = AgentState(agent="grid", venue=VENUE, symbol=symbol, version=1 + number // 64, term=1)
+    state.grid.slots.extend(slots)
+    return encode(GRID_STATE, state, ENVELOPE)
 
 
 @dataclass
@@ -40,6 +57,7 @@ class Feed:
     random: random.Random
     open_orders: dict[str, Intent] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    traded: set[str] = field(default_factory=set)
     mids: dict[str, int] = field(default_factory=dict)
     sequence: int = 0
 
@@ -99,6 +117,7 @@ class Feed:
             if intent.intent_id in self.taken:
                 return []
             self.taken.add(intent.intent_id)
+            self.traded.add(intent.symbol)
             self.open_orders[intent.intent_id] = intent
             return [self._update(intent, OrderStatus.ORDER_STATUS_ACCEPTED, 0)]
         order = self.open_orders.pop(intent.cancel.client_order_id, None)

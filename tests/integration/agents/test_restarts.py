@@ -13,12 +13,13 @@ import pytest
 from agents.main import pure_agents
 from agents.settings import AgentsSettings
 from tests.integration.agents.evidence import is_caught_up, verify
-from tests.integration.agents.market import Feed
+from tests.integration.agents.market import Feed, give_past
 from tests.integration.agents.workers import Workers
 from topics import admin
 from topics.log import LogAddress
 
 KILLS = int(os.environ.get("TAPELINE_TEST_WORKER_KILLS", "10"))
+PAST_RECORDS = 20_000
 SYMBOLS = [f"S{number}USDT" for number in range(16)]
 
 
@@ -26,6 +27,7 @@ SYMBOLS = [f"S{number}USDT" for number in range(16)]
 async def address(kafka_bootstrap: str, namespace: str) -> LogAddress:
     address = LogAddress(kafka_bootstrap, namespace)
     await admin.apply(address)
+    await give_past(address, PAST_RECORDS)
     return address
 
 
@@ -47,6 +49,16 @@ async def torment(workers: Workers, chance: random.Random, kills: int) -> None:
         await workers.revive()
         if victim != "passing":
             await workers.start(victim)
+
+
+async def is_trading(feed: Feed, workers: Workers) -> bool:
+    """Waits until the venue has seen an order of every symbol."""
+    for _ in range(600):
+        if feed.traded == set(SYMBOLS):
+            return True
+        await workers.revive()
+        await asyncio.sleep(0.1)
+    return False
 
 
 async def caught_up(address: LogAddress, workers: Workers, settings: AgentsSettings, within_s: float) -> bool:
@@ -72,11 +84,11 @@ async def test_killed_and_reassigned_workers_decide_as_one_that_never_stopped(
     await workers.start("first")
     await workers.start("second")
     async with feed.running():
+        assert await is_trading(feed, workers), workers.told()
         await torment(workers, chance, KILLS)
     assert await caught_up(address, workers, settings, 45), workers.told()
     codes = await workers.terminate()
     counts = await verify(address, pure_agents(settings))
-    print(counts)
     assert counts.states > 1_000
     assert counts.intents > 200
     assert counts.terms > 3 * 8, "partitions were never handed over"
@@ -93,8 +105,11 @@ async def test_without_the_gate_the_same_trial_finds_contradictions(
     workers.gate = "no-gate"
     await workers.start("first")
     await workers.start("second")
-    async with Feed(address, SYMBOLS, chance).running():
-        await torment(workers, chance, 4)
+    feed = Feed(address, SYMBOLS, chance)
+    async with feed.running():
+        assert await is_trading(feed, workers), workers.told()
+        await torment(workers, chance, 5)
+    await caught_up(address, workers, settings, 5)
     await workers.terminate()
     with pytest.raises(AssertionError, match=r"versions|not the fold|two sets of details|no state has decided"):
         await verify(address, pure_agents(settings))

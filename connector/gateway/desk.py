@@ -18,7 +18,7 @@ from topics.v1.instruments_pb2 import Instrument
 
 @dataclass(slots=True)
 class Desk:
-    """`halted`: why no placement is accepted; empty when they are."""
+    """`halted`: why every placement is denied; empty when they are not. `stopping`: none is begun any more."""
 
     port: VenuePort
     ledger: Ledger
@@ -31,6 +31,7 @@ class Desk:
     journal: Journal
     orders: LiveOrders
     halted: str = "not started"
+    stopping: bool = False
 
     def grain(self, symbol: str) -> Grain:
         """Empty for a symbol nobody knows: such an order is only ever denied."""

@@ -107,10 +107,13 @@ class Gateway:
         desk.background.spawn(self._keep_reconciled(), name="reconciliation")
 
     async def stop(self) -> None:
-        """Waits a little for placements under way; what is left is claimed, and the next start looks it up."""
+        """Waits a little for placements under way; what is left is claimed, and the next start looks it up.
+
+        Cancel `run_intents` before. Intents read and not begun stay for the next start.
+        """
         desk = self._desk
-        desk.halted = "stopping"
-        if desk.background.failure is None:
+        desk.stopping = True
+        if self._epoch and desk.background.failure is None:
             await self._let_placements_land()
             await desk.journal.said()
             await desk.group.flush()
@@ -190,7 +193,7 @@ class Gateway:
         desk = self._desk
         failure = desk.background.failure
         return {
-            "ok": not desk.halted and failure is None,
+            "ok": not desk.halted and not desk.stopping and failure is None,
             "halted": desk.halted,
             "failure": "" if failure is None else str(failure),
             "epoch": self._epoch,

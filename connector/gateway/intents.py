@@ -112,6 +112,8 @@ class Intents:
 
     async def _place(self, request: OrderRequest, intent: Intent, position: IntentPosition) -> str:
         async with self._lane:
+            if self._desk.stopping:
+                await asyncio.Future()  # ended with all other tasks: the next start reads this intent again
             try:
                 result = await self._placing.place(
                     request,

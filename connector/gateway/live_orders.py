@@ -72,10 +72,13 @@ class LiveOrders:
             self._open.get(order.symbol, {}).pop(client_order_id, None)
 
     def tell(self, client_order_id: str, news: News, *, source: int) -> list[OrderUpdate]:
-        """Returns what was new in it, already on its way to the log. The order must be known here."""
-        order = self._orders[client_order_id]
-        updates = decide(order, news, source=source, now_ns=self._clock.now_ns())
-        if not updates:
+        """Returns what was new in it, already on its way to the log.
+
+        An order that is no longer at hand is settled: for late news of it, `Desk.load` it first.
+        """
+        order = self._orders.get(client_order_id)
+        updates = decide(order, news, source=source, now_ns=self._clock.now_ns()) if order else []
+        if order is None or not updates:
             return []
         after = order
         for update in updates:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, replace
 
 from connector.errors import (
+    ConnectorError,
     DuplicateOrderError,
     InvalidOrderError,
     NotSentError,
@@ -83,11 +84,13 @@ class Placing:
         position: IntentPosition | None = None,
         denial: Denial | None = None,
     ) -> PlaceResult:
-        """Raises InvalidOrderError, AlreadyExistsError. Goes on to its end when the caller is cancelled.
+        """Raises InvalidOrderError, AlreadyExistsError, ConnectorError at a stop. A cancelled caller stops nothing.
 
         `position` is finished in the transaction of the claim. `denial`: the caller's own reason not to send it.
         """
         check_shape(request)
+        if self._desk.stopping:
+            raise ConnectorError(f"the order gateway is stopping; order {request.client_order_id} was not placed")
         while self._desk.orders.get(request.client_order_id) is not None:
             await self._desk.orders.landed(request.client_order_id)
             if known := self._desk.orders.get(request.client_order_id):
@@ -98,10 +101,8 @@ class Placing:
         self._desk.orders.put(order)
         self._desk.orders.begin_flight(order.id)
         task = self._desk.background.spawn(self._carry_out(order, claim), name="placement")
-        taken = await asyncio.shield(task)
-        if taken is not None:
-            return self._compare(request, taken)
-        return PlaceResult(self._update(order.id), existing=False)
+        after, existing = await asyncio.shield(task)
+        return self._compare(request, after) if existing else PlaceResult(as_update(after), existing=False)
 
     def _admit(self, request: OrderRequest, strategy: str, intent_id: str, denial: Denial | None) -> Order:
         desk = self._desk
@@ -142,15 +143,15 @@ class Placing:
             open_orders=desk.orders.open_count(request.symbol),
         )
 
-    async def _carry_out(self, order: Order, claim: "asyncio.Future[Order | None]") -> Order | None:
-        """Returns the order that had the id before, if there was one."""
+    async def _carry_out(self, order: Order, claim: "asyncio.Future[Order | None]") -> tuple[Order, bool]:
+        """Returns the order as answered, or the one that had the id before and True."""
         desk = self._desk
         begin = desk.clock.monotonic()
         try:
             taken = await claim
             if taken is not None:
                 self._give_way(taken)
-                return taken
+                return taken, True
             if order.status == ORDER_STATUS_DENIED:
                 desk.journal.write([as_update(order, source=ORDER_SOURCE_GATEWAY)], orders=[order])
             else:
@@ -158,9 +159,9 @@ class Placing:
                     await desk.group.flush()
                 await self._send(order.id)
             await desk.journal.said()
+            return self._order(order.id), False
         finally:
             desk.orders.end_flight(order.id)
-        return None
 
     def _give_way(self, taken: Order) -> None:
         orders = self._desk.orders
@@ -243,6 +244,3 @@ class Placing:
         if order is None:
             raise InvalidOrderError(f"order {client_order_id} is not known here")
         return order
-
-    def _update(self, client_order_id: str) -> OrderUpdate:
-        return as_update(self._order(client_order_id))

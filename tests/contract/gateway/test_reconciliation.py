@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from connector.errors import OrderNotFoundError, OutcomeUnknownError
+from connector.errors import ConnectorError, OrderNotFoundError, OutcomeUnknownError
 from connector.gateway.errors import FencedError
+from connector.gateway.gateway import Gateway
 from connector.gateway.settings import RiskLimits
 from tests.contract.gateway.conftest import Stage
 from tests.unit.connector.gateway.given import ACCOUNT, OTHER_SYMBOL, SYMBOL, VENUE, ours, request
@@ -262,6 +263,23 @@ async def test_an_execution_without_a_client_id_finds_its_order(stage: Stage) ->
     hold.until.set()
     assert (await placing).order.filled_lots == 4
     assert [it.fill.trade_id for it in stage.log.of(ours(1)) if it.HasField("fill")] == ["1"]
+
+
+async def test_a_gateway_that_never_started_stops_at_once(stage: Stage) -> None:
+    """GRPC-3: a start that failed (no ledger) is followed by a clean stop."""
+    gateway = Gateway(stage.venue, stage.new_ledger(), stage.log.publish, stage.venue.instruments, RiskLimits())
+    await asyncio.wait_for(gateway.stop(), 5)
+    assert gateway.status()["ok"] is False
+
+
+async def test_after_the_stop_nothing_is_placed(stage: Stage) -> None:
+    """GRPC-3: a call that comes too late is refused with words, not left waiting."""
+    gateway = await stage.gateway()
+    await gateway.stop()
+    stage.gateways.clear()
+    with pytest.raises(ConnectorError, match="stopping"):
+        await gateway.place(request(1))
+    assert not stage.venue.placed
 
 
 async def test_an_order_nobody_knows_is_not_found(stage: Stage) -> None:

@@ -132,6 +132,24 @@ async def test_cancels_pass_placements_that_wait(log: LogAddress, postgres_datab
         await it.until_handled(62)
 
 
+async def test_a_stop_leaves_what_it_has_not_begun_to_the_next_start(log: LogAddress, postgres_database: str) -> None:
+    """ES-3: intents read and waiting for a lane are neither denied nor lost when the gateway ends in peace."""
+    venue = ScriptedVenue(SYMBOL)
+    hold = asyncio.Event()
+    behaviours = [Behaviour(until=hold) for _ in range(32)]
+    venue.script.extend(behaviours)
+    await put(log, [placing(number, SYMBOL) for number in range(100)])
+    async with running(log, postgres_database, venue) as it:
+        await it.until(lambda: all(behaviour.reached.is_set() for behaviour in behaviours))
+        hold.set()
+    begun = len(venue.placed)
+    async with running(log, postgres_database, venue) as again:
+        await again.until(lambda: len(venue.placed) == 100)
+    assert begun < 100
+    assert set(venue.placed.values()) == {1}
+    assert {update.status for update in [*it.updates, *again.updates]} == {ORDER_STATUS_ACCEPTED}
+
+
 async def test_what_cannot_be_read_is_buried_and_stops_nothing(log: LogAddress, postgres_database: str) -> None:
     """ES-6: bytes that are no intent, an intent that asks for nothing, an id no venue takes: dead letters, then on."""
     empty, nameless = placing(1, SYMBOL), placing(2, SYMBOL, client_order_id="not allowed!")

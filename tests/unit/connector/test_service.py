@@ -1,0 +1,165 @@
+"""The service keeps the caller's deadline without giving up what was begun; the account view asks only when it must."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from connector.account import AccountView
+from connector.broadcast import Broadcast
+from connector.port import OrderRequest, VenuePort
+from connector.service import ConnectorService, Parts
+from connector.v1.connector_pb2 import PlaceOrderRequest
+from topics.v1.account_pb2 import AccountUpdate
+from topics.v1.common_pb2 import Grain, OrderType, Side, TimeInForce
+from topics.v1.instruments_pb2 import Instrument
+from topics.v1.market_pb2 import MarketBatch
+from topics.v1.orders_pb2 import OrderUpdate
+
+
+class Placed:
+    order = OrderUpdate(client_order_id="tl1")
+    existing = False
+
+
+class SlowGateway:
+    """Places when it is let."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.let = asyncio.Event()
+        self.placed: list[str] = []
+
+    async def place(self, request: OrderRequest, *, strategy: str = "", intent_id: str = "") -> Placed:
+        self.asked += 1
+        await self.let.wait()
+        self.placed.append(request.client_order_id)
+        return Placed()
+
+    async def cancel(self, symbol: str, client_order_id: str = "", venue_order_id: str = "") -> OrderUpdate:
+        return OrderUpdate()
+
+    async def order(
+        self, client_order_id: str = "", venue_order_id: str = "", *, symbol: str = ""
+    ) -> OrderUpdate | None:
+        return None
+
+    def open_orders(self, symbol: str = "") -> list[OrderUpdate]:
+        return []
+
+
+class Call:
+    def __init__(self, remaining_s: float | None) -> None:
+        self._remaining_s = remaining_s
+
+    def time_remaining(self) -> float | None:
+        return self._remaining_s
+
+
+class CountingPort:
+    """Only what the account view asks for."""
+
+    def __init__(self) -> None:
+        self.snapshots = 0
+        self.during = asyncio.Event()
+        self.during.set()
+
+    async def snapshot(self) -> AccountUpdate:
+        self.snapshots += 1
+        await self.during.wait()
+        return AccountUpdate(time_ms=self.snapshots)
+
+
+REQUEST = PlaceOrderRequest(
+    symbol="BTCUSDT",
+    client_order_id="tl1",
+    side=Side.SIDE_BUY,
+    type=OrderType.ORDER_TYPE_LIMIT,
+    time_in_force=TimeInForce.TIME_IN_FORCE_GTC,
+    price="1",
+    quantity="1",
+)
+
+
+def service(gateway: SlowGateway) -> ConnectorService:
+    port = cast("VenuePort", CountingPort())
+    market: Broadcast[MarketBatch] = Broadcast("price", 1)
+    orders: Broadcast[OrderUpdate] = Broadcast("orders", 1)
+    instruments = {"BTCUSDT": Instrument(symbol="BTCUSDT", grain=Grain(tick_size="1", lot_size="1"))}
+    return ConnectorService(Parts(gateway, port, AccountView(port, max_age_s=60), instruments, market, orders))
+
+
+async def test_a_passed_deadline_ends_the_call_and_not_the_placement() -> None:
+    """WF-5, WF-3: the caller is answered in time; what was begun is carried to its end."""
+    gateway = SlowGateway()
+    it = service(gateway)
+    with pytest.raises(TimeoutError):
+        await it.PlaceOrder(REQUEST, Call(0.01))
+    assert gateway.placed == []
+    gateway.let.set()
+    await it.finish()
+    assert gateway.placed == ["tl1"]
+
+
+async def test_a_caller_that_goes_away_does_not_stop_its_placement() -> None:
+    """WF-3: a cancelled call leaves no half-made order behind."""
+    gateway = SlowGateway()
+    it = service(gateway)
+    call = asyncio.create_task(it.PlaceOrder(REQUEST, Call(None)))
+    while not gateway.asked:
+        await asyncio.sleep(0)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    gateway.let.set()
+    await it.finish()
+    assert gateway.placed == ["tl1"]
+
+
+async def test_a_deadline_that_has_passed_already_sends_nothing() -> None:
+    """WF-5: nothing is begun for a caller who is gone."""
+    gateway = SlowGateway()
+    with pytest.raises(TimeoutError, match="before anything was sent"):
+        await service(gateway).PlaceOrder(REQUEST, Call(0.0))
+    assert gateway.asked == 0
+
+
+def view(max_age_s: float = 60) -> tuple[AccountView, CountingPort]:
+    port = CountingPort()
+    return AccountView(cast("VenuePort", port), max_age_s=max_age_s), port
+
+
+async def test_a_quiet_account_is_asked_for_once() -> None:
+    """GRPC-2: many callers at once, one question to the venue."""
+    account, port = view()
+    answers: list[Any] = await asyncio.gather(*(account.current() for _ in range(10)))
+    assert {answer.time_ms for answer in answers} == {1}
+    assert port.snapshots == 1
+
+
+async def test_a_change_makes_the_next_answer_a_new_one() -> None:
+    """ORD-5: what is available after an order, only the venue knows."""
+    account, _ = view()
+    await account.current()
+    account.changed()
+    assert (await account.current()).time_ms == 2
+
+
+async def test_a_change_while_the_venue_is_asked_is_not_forgotten() -> None:
+    """ORD-5: an answer that may be older than the change is not kept."""
+    account, port = view()
+    port.during.clear()
+    asking = asyncio.create_task(account.current())
+    while not port.snapshots:
+        await asyncio.sleep(0)
+    account.changed()
+    port.during.set()
+    assert (await asking).time_ms == 1
+    assert (await account.current()).time_ms == 2
+
+
+async def test_an_answer_grows_old() -> None:
+    """GRPC-2: mark prices move though nothing is traded."""
+    account, _ = view(max_age_s=0)
+    await account.current()
+    assert (await account.current()).time_ms == 2

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from benchmarks.result import Figure, Result, from_json, number, to_json
 
+UNEXPLAINED = "No profile has been taken yet that would say why."
 _HEAD = """\
 # Benchmarks
 
@@ -68,8 +69,10 @@ def _section(result: Result) -> str:
         for figure in result.figures
     ]
     missed = [
-        f"- {figure.name}: not reached. {figure.reason}" for figure in result.figures if figure.met is False
-    ]  # fmt: skip
+        f"- {figure.name}: not reached. {figure.reason or UNEXPLAINED}"
+        for figure in result.figures
+        if figure.met is False
+    ]
     return "\n".join(
         [
             f"## {result.title}",

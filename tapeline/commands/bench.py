@@ -18,7 +18,7 @@ def bench(
     name: Annotated[str, typer.Argument(help="A benchmark's name, or all.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")] = False,
 ) -> None:
-    """Measure on real parts of its own, beside a peer where there is one. Exit code 1 when one could not be measured."""
+    """Measure on real parts of its own, beside a peer where there is one. Exit code 1 when one could not be taken."""
     try:
         from benchmarks import page, runner
     except ModuleNotFoundError as error:

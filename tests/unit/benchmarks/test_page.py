@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks import page
+from benchmarks.percentiles import percentile
 from benchmarks.result import Circumstances, Figure, Result, at_least, at_most, from_json, number, to_json
 
 HERE = Circumstances(machine="a machine of 2 cores", commit="abc1234", date="2026-01-02 03:04 UTC")
@@ -92,3 +93,18 @@ def test_the_table_shows_value_unit_aim_and_verdict() -> None:
 def test_numbers_have_as_many_digits_as_tell_something(value: float, shown: str) -> None:
     """NFR: figures are read by people."""
     assert number(value) == shown
+
+
+def test_a_miss_without_a_profile_says_so(tmp_path: Path) -> None:
+    """NFR: no reason is made up."""
+    file = tmp_path / "benchmarks.md"
+    page.write_page(file, [result("memory", Figure("total", 1300, "MB", at_most(1200)))])
+    assert f"- total: not reached. {page.UNEXPLAINED}" in file.read_text()
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    """NFR: p50 and p99 by nearest rank; no value between two samples is made up."""
+    values = [float(value) for value in range(1, 101)]
+    assert (percentile(values, 50), percentile(values, 99), percentile([7.0], 99)) == (50.0, 99.0, 7.0)
+    with pytest.raises(ValueError, match="no values"):
+        percentile([], 50)

@@ -26,6 +26,10 @@ async def endless() -> list[Figure]:
     return []
 
 
+async def defective() -> list[Figure]:
+    raise ZeroDivisionError("no seconds went by")
+
+
 async def broken() -> list[Figure]:
     raise TapelineError("the broker is away; start it")
 
@@ -42,12 +46,18 @@ def quiet() -> Console:
 def test_a_failing_or_endless_benchmark_does_not_keep_the_next_from_running() -> None:
     """NFR: one broken measurement costs only its own figures."""
     results, failures = runner.run(
-        [benchmark("broken", broken), benchmark("endless", endless, limit_s=0.05), benchmark("quick", quick)], quiet()
+        [
+            benchmark("broken", broken),
+            benchmark("defective", defective),
+            benchmark("endless", endless, limit_s=0.05),
+            benchmark("quick", quick),
+        ],
+        quiet(),
     )
     assert [(one.name, one.figures) for one in results] == [("quick", (Figure("answers", 42, "answers/s"),))]
-    assert [failure.partition(":")[0] for failure in failures] == ["broken", "endless"]
+    assert [failure.partition(":")[0] for failure in failures] == ["broken", "defective", "endless"]
     assert "the broker is away" in failures[0]
-    assert "not measured within its" in failures[1]
+    assert "not measured within its" in failures[2]
 
 
 def test_an_unknown_name_is_a_usage_error_that_lists_the_known() -> None:

@@ -74,17 +74,30 @@ async def verify(address: LogAddress, agents: list[PureAgent[Any]]) -> Counts:
     return Counts(states, len(intents), repeated, len(terms))
 
 
-async def is_caught_up(address: LogAddress, agents: list[PureAgent[Any]]) -> bool:
-    """Whether the newest states contain every event there is."""
+Ends = dict[tuple[str, bytes], dict[str, int]]
+
+
+async def last_events(address: LogAddress, agents: list[PureAgent[Any]]) -> Ends:
+    """The newest offset of each agent, key and topic: what states must contain in the end."""
+    ends: Ends = defaultdict(dict)
     for agent in agents:
-        newest: dict[bytes, AgentState] = {}
-        for record in await read_all(address, agent.state_topic):
-            newest[record.key] = decode(agent.state_topic, record.value)
         for name, facts in (await _facts(address, agent)).items():
-            contains = newest[name].contains if name in newest else {}
-            if any(contains.get(fact.topic.name, -1) < fact.offset for fact in facts):
-                return False
-    return True
+            for fact in facts:
+                ends[agent.name, name][fact.topic.name] = fact.offset
+    return ends
+
+
+async def contain(address: LogAddress, agents: list[PureAgent[Any]], ends: Ends) -> bool:
+    """Whether the newest states contain all of these events."""
+    contained: Ends = {}
+    for agent in agents:
+        for record in await read_all(address, agent.state_topic):
+            contained[agent.name, record.key] = dict(decode(agent.state_topic, record.value).contains)
+    return all(
+        contained.get(place, {}).get(topic, -1) >= offset
+        for place, each in ends.items()
+        for topic, offset in each.items()
+    )
 
 
 async def _facts(address: LogAddress, agent: PureAgent[Any]) -> dict[bytes, list[Fact]]:

@@ -12,14 +12,14 @@ import pytest
 
 from agents.main import pure_agents
 from agents.settings import AgentsSettings
-from tests.integration.agents.evidence import is_caught_up, verify
+from tests.integration.agents.evidence import contain, last_events, verify
 from tests.integration.agents.market import Feed, give_past
 from tests.integration.agents.workers import Workers
 from topics import admin
 from topics.log import LogAddress
 
 KILLS = int(os.environ.get("TAPELINE_TEST_WORKER_KILLS", "10"))
-PAST_RECORDS = 20_000
+PAST_RECORDS = 10_000
 SYMBOLS = [f"S{number}USDT" for number in range(16)]
 
 
@@ -62,10 +62,13 @@ async def is_trading(feed: Feed, workers: Workers) -> bool:
 
 
 async def caught_up(address: LogAddress, workers: Workers, settings: AgentsSettings, within_s: float) -> bool:
+    agents = pure_agents(settings)
+    ends = await last_events(address, agents)
+
     async def wait() -> None:
-        while not await is_caught_up(address, pure_agents(settings)):
+        while not await contain(address, agents, ends):
             await workers.revive()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1)
 
     try:
         await asyncio.wait_for(wait(), within_s)
@@ -86,7 +89,7 @@ async def test_killed_and_reassigned_workers_decide_as_one_that_never_stopped(
     async with feed.running():
         assert await is_trading(feed, workers), workers.told()
         await torment(workers, chance, KILLS)
-    assert await caught_up(address, workers, settings, 45), workers.told()
+    assert await caught_up(address, workers, settings, 60), workers.told()
     codes = await workers.terminate()
     counts = await verify(address, pure_agents(settings))
     assert counts.states > 1_000

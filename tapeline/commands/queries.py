@@ -163,11 +163,17 @@ def _rows(rows: Sequence[Any] | None, columns: Sequence[Column], as_json: bool, 
         typer.echo(empty)
 
 
-def _table(rows: Sequence[Any], columns: Sequence[Column], title: str = "") -> None:
+def _table(rows: Sequence[Any], columns: Sequence[Column]) -> None:
+    """Fits 80 columns: of one instrument alone, the symbol stands above the table."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold", title=title or None, title_justify="left")
+    symbols = {row.symbol for row in rows}
+    alone = len(symbols) == 1 and any(name == "symbol" for name, _ in columns)
+    if alone:
+        columns = [(name, show) for name, show in columns if name != "symbol"]
+        typer.secho(symbols.pop(), bold=True)
+    table = Table(box=None, pad_edge=False, header_style="bold")
     texts = [[show(row) for _, show in columns] for row in rows]
     for at, (name, _) in enumerate(columns):
         numbers = all(text[at][:1] in "-0123456789?" for text in texts)

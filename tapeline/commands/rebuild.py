@@ -26,14 +26,14 @@ def register(app: typer.Typer) -> None:
 
 
 def rebuild(
-    verify: Annotated[bool, typer.Option("--verify", help="Compare with the live tables, by hash.")] = False,
+    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare with the live tables, by hash.")] = True,
     swap: Annotated[bool, typer.Option("--swap", help="Put the new tables in the place of the live ones.")] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Fold the log from offset 0 beside the live tables. An interrupted rebuild goes on where it stopped."""
     if not (verify or swap):
-        raise UsageError("say what to do with the rebuilt tables: --verify compares them, --swap puts them in place")
+        raise UsageError("--no-verify without --swap would make tables that nobody looks at; leave one of them out")
     report = asyncio.run(_work(config, verify=verify, swap=swap))
     if as_json:
         import orjson

@@ -1,8 +1,9 @@
 """Keeps the tape of the paper venue no further ahead than the agents: for `--speed max`.
 
-Reads the agents' state topics and tells the venue the newest market event every agent has decided; while too many
-placements still wait for the gateway's first word, it tells nothing, and the venue holds the tape. It must not decide
-anything else: losing it only slows the tape down.
+Reads the agents' state topics and tells the venue the newest market event every agent has decided; while a placement
+still waits for the gateway's first word, it tells nothing, and the venue holds the tape. A state holds the placements
+it decided (its outbox), so none can be missed between the two. It must not decide anything else: losing it only slows
+the tape down.
 """
 
 from __future__ import annotations
@@ -25,10 +26,9 @@ from topics.v1.intents_pb2 import Intent
 from topics.v1.orders_pb2 import OrderUpdate
 from topics.v1.state_pb2 import AgentState
 
-MAX_UNANSWERED: Final = 64
 _FORGET_S: Final = 3.0
 _REMEMBERED: Final = 10_000
-_TOPICS: Final = (GRID_STATE, VOLATILITY_STATE, INTENTS, ORDERS)
+_TOPICS: Final = (GRID_STATE, VOLATILITY_STATE, ORDERS)
 _AGAIN_S: Final = 0.2
 
 log = get_logger("pacer")
@@ -37,17 +37,19 @@ log = get_logger("pacer")
 class Progress:
     """What is decided and what is unanswered. Pure: the clock is an argument (seconds)."""
 
-    def __init__(self, max_unanswered: int = MAX_UNANSWERED) -> None:
-        self._max_unanswered = max_unanswered
+    def __init__(self) -> None:
         self._decided: dict[str, dict[str, int]] = {}
         self._waiting: OrderedDict[str, float] = OrderedDict()
         self._answered: OrderedDict[str, None] = OrderedDict()
 
-    def decided(self, state: AgentState) -> None:
-        """An agent has decided the market of its symbol up to an update id."""
+    def decided(self, state: AgentState, now: float) -> None:
+        """An agent has decided the market of its symbol up to an update id, and asks for what is in its outbox."""
         if state.symbol and state.market_update_id:
             by_agent = self._decided.setdefault(state.symbol, {})
             by_agent[state.agent] = max(by_agent.get(state.agent, 0), state.market_update_id)
+        for outgoing in state.outbox:
+            if outgoing.topic == INTENTS.name:
+                self.asked(decode(INTENTS, outgoing.value), now)
 
     def asked(self, intent: Intent, now: float) -> None:
         """A placement went out; a repeat of one that was answered is no news."""
@@ -61,10 +63,10 @@ class Progress:
             self._answered.popitem(last=False)
 
     def holds_back(self, now: float) -> bool:
-        """Whether too many placements wait for their first update. None is waited for longer than 3 s."""
+        """Whether a placement waits for its first update. None is waited for longer than 3 s."""
         while self._waiting and now - next(iter(self._waiting.values())) > _FORGET_S:
             self._waiting.popitem(last=False)
-        return len(self._waiting) > self._max_unanswered
+        return bool(self._waiting)
 
     def by_symbol(self) -> dict[str, int]:
         """The newest update id that every agent seen so far has decided."""
@@ -114,14 +116,12 @@ def note(progress: Progress, records: Iterable[ConsumerRecord], namespace: str =
         GRID_STATE.physical_name(namespace): GRID_STATE,
         VOLATILITY_STATE.physical_name(namespace): VOLATILITY_STATE,
     }
-    intents, orders = INTENTS.physical_name(namespace), ORDERS.physical_name(namespace)
+    orders = ORDERS.physical_name(namespace)
     now = time.monotonic()
     for record in records:
         try:
             if record.topic in states and record.value is not None:
-                progress.decided(decode(states[record.topic], record.value))
-            elif record.topic == intents:
-                progress.asked(decode(INTENTS, record.value), now)
+                progress.decided(decode(states[record.topic], record.value), now)
             elif record.topic == orders:
                 progress.answered(decode(ORDERS, record.value))
         except MalformedRecordError:

@@ -1,7 +1,9 @@
 """How far the tape may run ahead at speed max: never so far that an agent decides on a stale market.
 
-Events are counted from the moment they are sent until a client acknowledges that they were decided. The number
-in flight is limited by a window, so that the age of the oldest stays below `max_lag_ms`; beyond that nothing is
+Events are counted from the moment they are sent until a client acknowledges that they were decided. What is in
+flight never spans more than `MAX_TAPE_LAG_MS` of the tape's own time: on a tape with more than a second between its
+events each one is decided, and its orders are at the venue, before the next is played. On denser tapes the number in
+flight is also limited by a window, so that the age of the oldest stays below `max_lag_ms`; beyond that nothing is
 sent. The window is looked at once a round (a round ends when what was sent last at its beginning is decided):
 it grows after a quick round that it limited, much while far from the bound, and shrinks after a slow one.
 Progress told every 50 ms or more often plays fastest.
@@ -14,6 +16,7 @@ from collections import deque
 
 SMALLEST_WINDOW = 16
 LARGEST_WINDOW = 8_192
+MAX_TAPE_LAG_MS = 1_000
 
 
 class Pacer:
@@ -21,7 +24,7 @@ class Pacer:
 
     def __init__(self, max_lag_ms: int) -> None:
         self._max_lag = max_lag_ms / 1_000
-        self._in_flight: dict[str, deque[tuple[int, int, float]]] = {}
+        self._in_flight: dict[str, deque[tuple[int, int, float, int]]] = {}
         self._count = 0
         self._sent = 0
         self._round_ends_with = 0
@@ -33,9 +36,10 @@ class Pacer:
     def in_flight(self) -> int:
         return self._count
 
-    def sent(self, symbol: str, update_id: int, now: float) -> None:
+    def sent(self, symbol: str, update_id: int, now: float, tape_ms: int) -> None:
+        """An event of that time of the tape is on its way."""
         self._sent += 1
-        self._in_flight.setdefault(symbol, deque()).append((update_id, self._sent, now))
+        self._in_flight.setdefault(symbol, deque()).append((update_id, self._sent, now, tape_ms))
         self._count += 1
         if self._round_began is None:
             self._begin_round(now)
@@ -68,7 +72,10 @@ class Pacer:
         oldest = [waiting[0][2] for waiting in self._in_flight.values() if waiting]
         return max(0.0, now - min(oldest)) if oldest else 0.0
 
-    def may_send(self, now: float) -> bool:
+    def may_send(self, now: float, tape_ms: int) -> bool:
+        """Whether the event of that time of the tape may be played."""
+        if any(waiting and tape_ms - waiting[0][3] > MAX_TAPE_LAG_MS for waiting in self._in_flight.values()):
+            return False
         if self._count >= self.window:
             self._limited = True
             return False

@@ -123,14 +123,14 @@ class Player:
                 if self._missing():
                     return
             now = time.monotonic()
-            if self._paced and not self.pacer.may_send(now):
+            if self._paced and not self.pacer.may_send(now, tape.peek_time_ms() or 0):
                 await self._progress_made()
                 if self._missing():
                     return
                 continue
             event, heard = self._exchange.play_next()
             if self._paced and heard and isinstance(event, Quote):  # trades are decided with the quote they belong to
-                self.pacer.sent(event.symbol, self._exchange.markets[event.symbol].update_id, now)
+                self.pacer.sent(event.symbol, self._exchange.markets[event.symbol].update_id, now, event.time_ms)
             self._save_if_due()
 
     async def _progress_made(self) -> None:

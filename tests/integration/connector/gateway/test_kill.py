@@ -34,10 +34,15 @@ REPOSITORY = Path(__file__).resolve().parents[4]
 
 
 class Reaper:
-    """Counts the venue's requests and kills the gateway at the chosen one."""
+    """Counts the venue's requests and kills the gateway at the chosen one.
 
-    def __init__(self, chance: random.Random) -> None:
+    Half of the orders are filled whole as soon as they are placed: from then on the venue, like Binance, would take
+    another order with the same client id.
+    """
+
+    def __init__(self, chance: random.Random, venue: ScriptedVenue) -> None:
         self._chance = chance
+        self._venue = venue
         self._requests = 0
         self._kill_at: tuple[int, str] | None = None
         self.process: asyncio.subprocess.Process | None = None
@@ -58,6 +63,10 @@ class Reaper:
             os.kill(self.process.pid, signal.SIGKILL)
             self.killed_in.append(name)
             self.struck.set()
+        if name == "place" and phase == "after" and self._chance.random() < 0.5:
+            order = next(reversed(self._venue.orders.values()))
+            if order.status in LIVE and order.filled_lots == 0:
+                await self._venue.fill(order.venue_order_id, order.quantity_lots)
         await asyncio.sleep(self._chance.random() * 0.01)
 
 
@@ -104,8 +113,8 @@ async def test_killed_at_random_moments_nothing_is_double_and_nothing_lost(
 ) -> None:
     """WF-3, ORD-5, ES-3: at most one order a client id over kills, repeats and restarts, and each has an answer."""
     chance = random.Random(20_260_101)
-    reaper = Reaper(chance)
     venue = ScriptedVenue(SYMBOL, OTHER_SYMBOL)
+    reaper = Reaper(chance, venue)
     intents, cancelled = story()
     async with VenueServer(venue, reaper.around) as server:
         await put(log, intents)

@@ -112,15 +112,13 @@ SlotKey = tuple[str, str, str, int]
 
 @dataclass(slots=True)
 class LogFacts:
-    """`agents_read_orders`: by instrument, the highest offset of `orders` the grid's newest state contains. `ends`: how
-    long the log is, by topic and partition, of all that is projected."""
+    """`agents_read_orders`: by instrument, the highest offset of `orders` the grid's newest state contains."""
 
     orders: dict[str, LogOrder] = field(default_factory=dict)
     fills: dict[tuple[str, str, str], LogFill] = field(default_factory=dict)
     intents: dict[str, LogIntent] = field(default_factory=dict)
     slots: dict[SlotKey, SlotStep] = field(default_factory=dict)
     agents_read_orders: dict[Instrument, int] = field(default_factory=dict)
-    ends: dict[tuple[str, int], int] = field(default_factory=dict)
     unreadable: int = 0
 
 
@@ -136,13 +134,15 @@ class ProjectionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Testimony:
-    """One look at all witnesses, read in this order: venue, ledger, projections, log, venue again.
+    """One look at all witnesses, read in this order: venue, ledger, ends of the log, projections, log, venue again.
 
     So what the first look at the venue saw can be asked of the others, and what the others say of the second look.
+    `log_ends`: how long the log was, by topic and partition, of all that is projected.
     """
 
     venue_before: VenueFacts
     ledger: LedgerFacts
+    log_ends: dict[tuple[str, int], int]
     projections: ProjectionFacts
     log: LogFacts
     venue_after: VenueFacts

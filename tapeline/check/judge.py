@@ -109,6 +109,7 @@ def _orders_of_the_venue(heard: Testimony, findings: Findings) -> None:
 
 def _orders_of_the_ledger(heard: Testimony, findings: Findings) -> None:
     at_venue = {order.client_order_id: order for order in heard.venue_after.orders}
+    ended = {order.client_order_id for order in heard.venue_before.orders if not order.live}
     for name, row in heard.ledger.orders.items():
         order = at_venue.get(name)
         if order is None:
@@ -121,13 +122,13 @@ def _orders_of_the_ledger(heard: Testimony, findings: Findings) -> None:
             continue
         told = heard.log.orders.get(name)
         if order.live and (row.state in TERMINAL or (told and told.status in TERMINAL)):
-            ended = row.state if row.state in TERMINAL else "ended on the log"
-            findings.violation("lost_orders", name, f"live at the venue, but {ended} for us")
+            for_us = row.state if row.state in TERMINAL else "ended on the log"
+            findings.violation("lost_orders", name, f"live at the venue, but {for_us} for us")
         elif row.settled and row.filled != order.filled:
             findings.violation(
                 "lost_orders", name, f"the venue filled {order.filled}, the settled ledger row says {row.filled}"
             )
-        elif not order.live and not row.settled and (told is None or told.status not in TERMINAL):
+        elif name in ended and not row.settled and (told is None or told.status not in TERMINAL):
             findings.under_way("end of order", name, f"{order.status} at the venue, {row.state} in the ledger")
 
 
@@ -291,7 +292,7 @@ def _sums(executions: Iterable[Execution]) -> defaultdict[Instrument, Decimal]:
 
 
 def _lag(heard: Testimony) -> int:
-    return sum(max(0, end - heard.projections.next_offset.get(at, 0)) for at, end in heard.log.ends.items())
+    return sum(max(0, end - heard.projections.next_offset.get(at, 0)) for at, end in heard.log_ends.items())
 
 
 def _slot_name(slot: SlotKey) -> str:

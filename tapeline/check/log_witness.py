@@ -34,10 +34,14 @@ async def read_log(address: LogAddress) -> LogFacts:
             async for records in read_to_end(consumer, partitions_of(address, topics)):
                 for record in records:
                     fold.take(by_name[record.topic], record)
-        facts = fold.facts()
+    return fold.facts()
+
+
+async def read_ends(address: LogAddress) -> dict[tuple[str, int], int]:
+    """How long the log is now, by topic and partition, of all that is projected. Raises KafkaError."""
+    async with reader(address, client_id="tapeline-check") as consumer:
         ends = await consumer.end_offsets(partitions_of(address, TOPICS))
-    facts.ends = {(at.topic.removeprefix(address.namespace), at.partition): end for at, end in ends.items()}
-    return facts
+    return {(at.topic.removeprefix(address.namespace), at.partition): end for at, end in ends.items()}
 
 
 class LogFold:

@@ -10,7 +10,7 @@ from typing import Protocol
 from projections.runner import catch_up, projector_runs
 from tapeline.check.facts import Testimony, VenueFacts
 from tapeline.check.judge import judge
-from tapeline.check.log_witness import read_log
+from tapeline.check.log_witness import read_ends, read_log
 from tapeline.check.postgres_witness import read_ledger, read_projections
 from tapeline.check.verdict import Verdict
 from topics.log import LogAddress
@@ -46,7 +46,8 @@ async def check(
 async def _hear(venue: VenueWitness, log: LogAddress, dsn: str) -> Testimony:
     before = await venue.read()
     ledger = await read_ledger(dsn, log)
+    ends = await read_ends(log)
     if not await projector_runs(dsn):
         await catch_up(log, dsn)
     projections = await read_projections(dsn)
-    return Testimony(before, ledger, projections, await read_log(log), await venue.read())
+    return Testimony(before, ledger, ends, projections, await read_log(log), await venue.read())

@@ -46,13 +46,13 @@ class World:
 
     def heard(self) -> Testimony:
         venue = VenueFacts(list(self.venue_orders), list(self.venue_fills), dict(self.venue_positions))
-        return Testimony(venue, self.ledger, self.projections, self.log, venue)
+        ends = {(topic, 0): offset for topic, offset in self.offsets.items()}
+        return Testimony(venue, self.ledger, ends, self.projections, self.log, venue)
 
     def appended(self, topic: str) -> tuple[int, int]:
         """The place of one more record, projected at once."""
         offset = self.offsets.get(topic, 0)
         self.offsets[topic] = offset + 1
-        self.log.ends[topic, 0] = offset + 1
         self.projections.next_offset[topic, 0] = offset + 1
         return (0, offset)
 

@@ -23,6 +23,7 @@ _COMMANDS: Final = (
     "tapeline.commands.queries",
     "tapeline.commands.check",
     "tapeline.commands.rebuild",
+    "tapeline.commands.bench",
 )
 
 

@@ -14,6 +14,9 @@ from connector.settings import VenueConnection
 from observability.logs import hide
 
 PING_INTERVAL_MS = 15_000
+RECV_WINDOW_MS = 5_000
+"""How late a signed request may reach the venue and still be taken; ccxt's own default is 10 s. The gateway's
+`visibility_delay_s` must be longer, or a request delayed on its way could arrive after its order was given up."""
 
 
 class VenueAnswerError(Exception):
@@ -48,6 +51,7 @@ def make_exchange(venue: VenueConnection, taps: Taps) -> Any:
             "enableRateLimit": False,  # its queue would hold cancels back behind placements (ORD-3)
             "options": {
                 "fetchCurrencies": False,
+                "recvWindow": RECV_WINDOW_MS,
                 "watchPositions": {"fetchPositionsSnapshot": False},
                 "watchBalance": {"fetchBalanceSnapshot": False},
                 "streamLimits": {"linear": 1},  # one socket a kind of stream, not one a subscription

@@ -37,7 +37,7 @@ class GatewaySettings(_Settings):
         6.0,
         ge=0,
         description="between the two look-ups that end in NOT_RECEIVED; longer than the venue accepts a delayed request"
-        " (Binance recvWindow: 5 s), so that none can arrive after the verdict",
+        " (the adapter sets a recvWindow of 5 s), so that none can arrive after the verdict",
     )
     reconcile_interval_s: float = Field(15.0, gt=0)
     claim_fresh_s: float = Field(

@@ -1,12 +1,18 @@
 """Pointing ccxt at another host changes hosts and nothing else."""
 
-import pytest
-from pydantic import ValidationError
+from urllib.parse import parse_qs
 
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from connector.ccxt_adapter.client import Taps, make_exchange
 from connector.ccxt_adapter.urls import point_at
+from connector.gateway.settings import GatewaySettings
 from connector.settings import VenueConnection
 
-PAPER = VenueConnection(rest_url="http://127.0.0.1:8787/", ws_url="ws://127.0.0.1:8788")
+PAPER = VenueConnection(
+    rest_url="http://127.0.0.1:8787/", ws_url="ws://127.0.0.1:8788", api_key=SecretStr("k"), api_secret=SecretStr("s")
+)
 REAL = VenueConnection(name="binance")
 CCXT = {
     "fapiPublic": "https://fapi.binance.com/fapi/v1",
@@ -49,3 +55,11 @@ def test_keys_show_in_no_representation_of_the_settings() -> None:
     """GRPC-4: keys appear in no log, event or page."""
     connection = VenueConnection.model_validate({"api_key": "visible-key", "api_secret": "visible-secret"})
     assert "visible" not in repr(connection) + str(connection) + connection.model_dump_json()
+
+
+def test_a_delayed_request_cannot_arrive_after_its_order_was_given_up() -> None:
+    """WF-3: the venue refuses a signed request sooner than the gateway says NOT_RECEIVED."""
+    exchange = make_exchange(PAPER, Taps(frame=lambda _message: False, connected=lambda _url: None))
+    signed = exchange.sign("order", ["fapiPrivate"], "POST", {"symbol": "BTCUSDT"})
+    window_ms = int(parse_qs(signed["body"])["recvWindow"][0])
+    assert window_ms < GatewaySettings().visibility_delay_s * 1000

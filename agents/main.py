@@ -25,7 +25,7 @@ from agents.stateful import StatefulAgent
 from agents.volatility_agent import VolatilityAgent
 from observability.http import OperationsServer
 from observability.logs import get_logger
-from topics.log import LogAddress, LogProducer, reader
+from topics.log import LogAddress, LogProducer
 
 GROUP = "tapeline-agents"
 
@@ -84,14 +84,8 @@ async def _run(settings: AgentsSettings, address: LogAddress, gate: type[Gate]) 
         producer = await resources.enter_async_context(LogProducer(address, client_id=settings.worker_id))
         agents: list[StatefulAgent[Any]] = []
         for pure in pure_agents(settings):
-            states = reader(address, client_id=f"{settings.worker_id}-{pure.name}-state", fetch_max_wait_ms=20)
             agent = StatefulAgent(
-                pure,
-                producer=producer,
-                reader=await resources.enter_async_context(states),
-                namespace=address.namespace,
-                gate=gate(),
-                patience_s=settings.session_timeout_s,
+                pure, producer=producer, address=address, gate=gate(), patience_s=settings.session_timeout_s
             )
             agent.attach(app)
             agents.append(agent)

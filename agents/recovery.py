@@ -54,22 +54,22 @@ async def missed_records(
     namespace: str,
     partition: int,
     halted: dict[bytes, AgentState],
-) -> list[tuple[Topic[Any], ConsumerRecord]]:
+) -> list[ConsumerRecord]:
     """The events of halted keys since each was halted, in the order of their timestamps."""
     streams = [
         await _missed_of(consumer, topic, TopicPartition(topic.physical_name(namespace), partition), halted)
         for topic in agent.inputs
     ]
-    return list(heapq.merge(*streams, key=lambda each: each[1].timestamp))
+    return list(heapq.merge(*streams, key=lambda record: record.timestamp))
 
 
 async def _missed_of(
     consumer: AIOKafkaConsumer, topic: Topic[Any], source: TopicPartition, halted: dict[bytes, AgentState]
-) -> list[tuple[Topic[Any], ConsumerRecord]]:
+) -> list[ConsumerRecord]:
     start = min(state.contains.get(topic.name, -1) + 1 for state in halted.values())
     missed = []
     async for records in read_to_end(consumer, [source], start={source: start}):
-        missed += [(topic, record) for record in records if record.key in halted]
+        missed += [record for record in records if record.key in halted]
     return missed
 
 

@@ -28,7 +28,7 @@ from topics.codec import Record, decode, encode
 from topics.envelope import Envelope
 from topics.errors import TapelineError
 from topics.identifiers import event_id
-from topics.log import LogProducer
+from topics.log import LogAddress, LogProducer, reader
 from topics.v1.alerts_pb2 import Alert, Severity
 from topics.v1.market_pb2 import MarketBatch
 from topics.v1.state_pb2 import AgentState
@@ -57,7 +57,7 @@ class OwnershipError(Exception):
 class StatefulAgent(Generic[StateT]):
     """Runs one pure agent on the partitions this worker owns.
 
-    `reader` is a consumer of its own for state, `patience_s` how long a batch may take before the group may have given
+    `patience_s` is how long a batch may take before the group may have given
     its partitions away (the session timeout).
     """
 
@@ -66,8 +66,7 @@ class StatefulAgent(Generic[StateT]):
         agent: PureAgent[StateT],
         *,
         producer: LogProducer,
-        reader: AIOKafkaConsumer,
-        namespace: str = "",
+        address: LogAddress,
         gate: Gate | None = None,
         patience_s: float = 10,
         clock: Callable[[], float] = time.monotonic,
@@ -76,12 +75,12 @@ class StatefulAgent(Generic[StateT]):
         self.gate = gate or Gate()
         self.keys: dict[bytes, Key[StateT]] = {}
         self._producer = producer
-        self._reader = reader
-        self._namespace = namespace
+        self._address = address
+        self._reader_id = f"agents-{agent.name}-states"
         self._patience_s = patience_s
         self._clock = clock
         self._busy = asyncio.Lock()
-        self._topics = {topic.physical_name(namespace): topic for topic in agent.inputs}
+        self._topics = {topic.physical_name(address.namespace): topic for topic in agent.inputs}
         self._terms: dict[int, int] = {}
         self._last_offset: dict[tuple[str, int], int] = {}
         self._queue: Any = None
@@ -125,16 +124,16 @@ class StatefulAgent(Generic[StateT]):
         async with self._busy:
             self.keys.clear()
             self._last_offset.clear()
-        recovered = await load_states(self._reader, self.agent, self._namespace, partitions)
-        resent = [record for state in recovered.states.values() for record in outbox_of(state)]
-        await self._producer.send_all(resent)
-        async with self._busy:
-            self._terms = recovered.terms
-            self.keys.update({key: Key(self.agent, state) for key, state in recovered.states.items()})
-            opened = self.gate.open(turn, partitions, group_generation)
-            if opened:
-                await self._resume_halted(recovered, await self.gate.wait())
-        self._reader.unsubscribe()
+        async with reader(self._address, client_id=self._reader_id, fetch_max_wait_ms=20) as consumer:
+            recovered = await load_states(consumer, self.agent, self._address.namespace, partitions)
+            resent = [record for state in recovered.states.values() for record in outbox_of(state)]
+            await self._producer.send_all(resent)
+            async with self._busy:
+                self._terms = recovered.terms
+                self.keys.update({key: Key(self.agent, state) for key, state in recovered.states.items()})
+                opened = self.gate.open(turn, partitions, group_generation)
+                if opened:
+                    await self._resume_halted(consumer, recovered, await self.gate.wait())
         log.info(
             "partitions taken over",
             agent=self.agent.name,
@@ -272,13 +271,13 @@ class StatefulAgent(Generic[StateT]):
             folded.outputs += outbox
         return folded
 
-    async def _resume_halted(self, recovered: Recovered, granted: Pass) -> None:
+    async def _resume_halted(self, consumer: AIOKafkaConsumer, recovered: Recovered, granted: Pass) -> None:
         """Folds what halted keys have missed; where the rule still raises, the key is halted again."""
         for partition in granted.partitions:
             halted = recovered.halted_in(partition)
             if not halted:
                 continue
-            missed = await missed_records(self._reader, self.agent, self._namespace, partition, halted)
+            missed = await missed_records(consumer, self.agent, self._address.namespace, partition, halted)
             for key in halted:
                 self.keys[key].resume()
             for start in range(0, len(missed), BATCH_RECORDS):

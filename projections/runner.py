@@ -159,9 +159,9 @@ async def _session(
 async def _opened(log: LogAddress, dsn: str) -> AsyncIterator[tuple[Projector, Feed]]:
     """A projector that owns the live tables, and the log at its offsets."""
     async with (
+        await connect(dsn) as connection,  # first: a consumer stopped in the moment of its start raises CancelledError
         LogProducer(log, client_id=CLIENT_ID) as producer,
         open_feed(log, TOPICS, client_id=CLIENT_ID) as feed,
-        await connect(dsn) as connection,
     ):
 
         async def bury(letter: Unreadable) -> None:

@@ -1,17 +1,20 @@
 """The projector on a real log and a real database: rows equal a rebuild whatever happens to it (ES-2, ES-3)."""
 
 import asyncio
+import json
 import os
 import random
 import signal
 import sys
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from projections import queries
-from projections.errors import FencedError, LogChangedError
+from projections.errors import FencedError, LogChangedError, ProjectionError
 from projections.feed import open_feed
 from projections.folds import TOPICS
 from projections.projector import Projector, ignore
@@ -105,6 +108,7 @@ async def test_an_interrupted_rebuild_goes_on_where_it_stopped(log: LogAddress, 
     await catch_up(log, postgres_database)
     script = f"""
 import asyncio
+import json
 from projections import rebuild as module
 from topics.log import LogAddress
 module._BATCH_RECORDS = 300
@@ -278,3 +282,85 @@ async def test_a_log_made_anew_is_refused_with_what_to_do(
     await rebuild(log, postgres_database, swap=True)
     await catch_up(log, postgres_database)
     assert (await rebuild(log, postgres_database)).equal
+
+
+async def test_a_lost_connection_is_made_again_and_nothing_is_missing(log: LogAddress, postgres_database: str) -> None:
+    """ES-3: Postgres ends the connections under a following projector; it goes on from the stored offsets."""
+    teller = Teller(log)
+    await teller.tell(5)
+    stop, progress = asyncio.Event(), Progress()
+    following = asyncio.create_task(follow(SETTINGS, log, postgres_database, stop, progress))
+    for _ in range(3):
+        await teller.tell(5)
+        async with asyncio.timeout(60):
+            while not progress.epoch or any(progress.behind.values()) or not progress.counts.records:
+                await asyncio.sleep(0.02)
+        epoch = progress.epoch
+        async with await connect(postgres_database) as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        await teller.tell(5)
+        async with asyncio.timeout(60):
+            while progress.epoch == epoch:
+                await asyncio.sleep(0.02)
+    stop.set()
+    await following
+    await catch_up(log, postgres_database)
+    assert (await rebuild(log, postgres_database)).equal
+
+
+async def test_a_database_that_stays_away_ends_the_projector_with_what_to_do(log: LogAddress) -> None:
+    """ES-3: crash-only, after its own patience, with a message and no traceback of a driver."""
+    nowhere = "postgresql://nobody@127.0.0.1:9/none"
+    with pytest.raises(ProjectionError, match="did not answer for 2 s"):
+        async with asyncio.timeout(60):
+            await follow(SETTINGS, log, nowhere, asyncio.Event(), Progress())
+
+
+async def test_the_newest_rows_can_be_asked_for_by_command(
+    log: LogAddress, postgres_database: str, tmp_path: Path
+) -> None:
+    """ES-4: every query as a table of at most 80 columns and as JSON with money as text; exit code 0."""
+    await Teller(log).tell(8)
+    environment = os.environ | {
+        "TAPELINE_HOME": str(tmp_path),
+        "TAPELINE_POSTGRES__DSN": postgres_database,
+        "TAPELINE_KAFKA__BOOTSTRAP": log.bootstrap,
+        "TAPELINE_KAFKA__TOPIC_PREFIX": log.namespace,
+        "COLUMNS": "80",
+    }
+    told = await _command(environment, "orders")
+    assert "nothing yet" in told.stderr
+    await catch_up(log, postgres_database)
+    for command in ("status", "orders", "slots", "positions", "pnl"):
+        as_table = await _command(environment, command, "--symbol", "BTCUSDT")
+        assert "BTCUSDT" in as_table.stdout
+        assert max(map(len, as_table.stdout.splitlines())) <= 80
+        as_json = json.loads((await _command(environment, command, "--json")).stdout)
+        assert as_json
+    positions = json.loads((await _command(environment, "positions", "--json")).stdout)
+    assert {row["symbol"] for row in positions} == {"BTCUSDT", "ETHUSDT", "XRPUSDT"}
+    assert all(isinstance(row["quantity"], str) and Decimal(row["quantity"]).is_finite() for row in positions)
+    limited = json.loads((await _command(environment, "orders", "--limit", "3", "--json")).stdout)
+    assert len(limited) == 3
+    verified = json.loads((await _command(environment, "rebuild", "--verify", "--json")).stdout)
+    assert verified["equal"]
+    assert verified["live_hash"] == verified["rebuilt_hash"]
+
+
+@dataclass
+class Told:
+    stdout: str
+    stderr: str
+
+
+async def _command(environment: dict[str, str], *arguments: str) -> Told:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tapeline", *arguments, cwd=REPOSITORY, env=environment,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    stdout, stderr = await process.communicate()
+    assert process.returncode == 0, stderr.decode()
+    return Told(stdout.decode(), stderr.decode())

@@ -82,6 +82,7 @@ async def rebuild(log: LogAddress, dsn: str, *, verify: bool = True, swap: bool 
             resumed_from = sum(projector.offsets.values())
             await _fold(projector, feed, target)
             seconds = time.monotonic() - started
+            await _carry_over(live, target)
             rebuilt = await table_hashes(own, target.begins) if verify else {}
         if swap:
             await _swap_in(live, target)
@@ -206,14 +207,16 @@ async def _swap_in(live: Connection, target: _Target) -> None:
         await live.execute(
             sql.SQL("UPDATE {}.epoch SET epoch = greatest(epoch, %s) + 1").format(new), [row[0] if row else 0]
         )
-        await _carry_over(live, target)
         await live.execute(sql.SQL("DROP TABLE {0}.target, {0}.target_hashes").format(new))
         await live.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(LIVE_SCHEMA)))
         await live.execute(sql.SQL("ALTER SCHEMA {} RENAME TO {}").format(new, sql.Identifier(LIVE_SCHEMA)))
 
 
 async def _carry_over(live: Connection, target: _Target) -> None:
-    """Rows the log can no longer make, wholly or in part, are kept as they are."""
+    """Rows the log can no longer make, wholly or in part, are kept as they are; no hash has them.
+
+    They are as old as the retention, so the live projector does not change them any more.
+    """
     for table in TABLES if target.begins else ():
         condition, values = lost(table, target.begins)
         name, columns = sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, table.columns))

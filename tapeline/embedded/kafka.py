@@ -104,7 +104,8 @@ class EmbeddedKafka(EmbeddedServer):
         for leftover in data.iterdir():  # of a format that was cut off
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        tool = (*java, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties))
+        # One word with "=": an id may begin with "-", which by itself would be taken for an option.
+        tool = (*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties))
         done = subprocess.run(tool, capture_output=True, text=True, check=False)  # noqa: S603 - our own fixed command
         if done.returncode != 0:
             raise TapelineError(f"cannot prepare Kafka's folder {data}: {(done.stderr or done.stdout).strip()}")

@@ -81,9 +81,11 @@ async def _run(settings: AgentsSettings, address: LogAddress, gate: type[Gate]) 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as resources:
         app = make_app(settings, address)
-        producer = await resources.enter_async_context(LogProducer(address, client_id=settings.worker_id))
         agents: list[StatefulAgent[Any]] = []
         for pure in pure_agents(settings):
+            # One each: a producer has one request under way to a broker, and a trade must not wait for another agent's.
+            producer = LogProducer(address, client_id=f"{settings.worker_id}-{pure.name}")
+            await resources.enter_async_context(producer)
             agent = StatefulAgent(
                 pure, producer=producer, address=address, gate=gate(), patience_s=settings.session_timeout_s
             )

@@ -80,10 +80,6 @@ async def _serve(
         )
         stack.push_async_callback(gateway.stop)
         await gateway.start()
-        for symbol in instruments:
-            price = await port.mark_price(symbol)
-            if price > 0:
-                gateway.on_mark_price(symbol, price)
         account = AccountView(port, max_age_s=settings.account_max_age_s)
         pumps = Pumps(port, publisher, gateway, account, settings.account_snapshot_interval_s)
         parts = Parts(gateway, port, account, instruments, publisher.market, publisher.orders)

@@ -52,8 +52,8 @@ class Pumps:
     async def funding(self, symbol: str) -> None:
         async for update in self.port.funding(symbol):
             price = Decimal(update.mark_price)
-            if price > 0:  # a market that has not begun has none
-                self.gateway.on_mark_price(symbol, price)
+            self.gateway.on_mark_price(symbol, price)
+            if price > 0:  # a market that has not begun has nothing to tell
                 self.publisher.offer_funding(update)
 
     async def orders(self) -> None:

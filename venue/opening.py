@@ -24,7 +24,7 @@ from venue.ledger import Checkpoint, Ledger
 from venue.settings import VenueSettings
 from venue.streams import Streams
 from venue.synthetic import STEP_MS, SyntheticFunding, SyntheticMarket
-from venue.tape import Source, Tape
+from venue.tape import Quote, Source, Tape, Trade
 from venue.tape_files import Recording
 
 log = logging.getLogger(__name__)
@@ -162,6 +162,7 @@ def _restore(exchange: Exchange, ledger: Ledger, checkpoint: Checkpoint | None) 
     if checkpoint is None or wallet is None:
         ledger.record_balance(asset, engine.account.wallet_balance)
         exchange.time_ms = exchange.tape.peek_time_ms() or 0
+        _open_markets(exchange)
         return
     engine.account.wallet_balance = wallet
     engine.account.leverage.update(ledger.load_leverage())
@@ -174,6 +175,18 @@ def _restore(exchange: Exchange, ledger: Ledger, checkpoint: Checkpoint | None) 
     for symbol, state in checkpoint.markets.items():
         _restore_market(exchange, symbol, state, ledger.load_klines(symbol))
     engine.restore(ledger.open_orders())
+
+
+def _open_markets(exchange: Exchange) -> None:
+    """A market has a price before anybody listens: it opens at the tape's first, so that there is a mark price."""
+    upcoming = exchange.tape.upcoming
+    for event in upcoming:
+        if isinstance(event, Trade):
+            price, size = event.price, event.quantity
+            exchange.engine.quote(event.symbol, event.time_ms, price, size, price + 1, size)
+    for event in upcoming:
+        if isinstance(event, Quote):
+            exchange.engine.quote(*event)
 
 
 def _restore_market(exchange: Exchange, symbol: str, state: dict[str, object], klines: list[Kline]) -> None:

@@ -126,6 +126,11 @@ class Tape:
         """Time of the next event, None at the end."""
         return self._heap[0][0] if self._heap else None
 
+    @property
+    def upcoming(self) -> list[TapeEvent]:
+        """The next event of each source."""
+        return [event for _, _, event in self._heap]
+
     def next(self) -> TapeEvent:
         """The next event; its position counts as played. Raises IndexError at the end."""
         _, index, event = self._heap[0]

@@ -48,6 +48,11 @@ class SymbolExposure:
         else:
             self.open_sell_lots += lots
 
+    def mark(self, price: Decimal) -> None:
+        """A market that has not begun has a mark price of 0 at the venue: it is not known then."""
+        if price > 0:
+            self.mark_price = price
+
     def book(self, side: int, lots: int) -> None:
         self.position_lots += lots if side == SIDE_BUY else -lots
 

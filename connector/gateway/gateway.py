@@ -172,7 +172,7 @@ class Gateway:
     def on_mark_price(self, symbol: str, price: Decimal) -> None:
         """Quote currency."""
         if exposure := self._desk.orders.exposures.get(symbol):
-            exposure.mark_price = price
+            exposure.mark(price)
 
     async def reconcile(self) -> int:
         """Now. Returns how many updates it brought. Raises VenueError."""

@@ -53,7 +53,7 @@ class Reconciliation:
             corrections = await self._look_up_unanswered()
             corrections += await self._all_symbols()
             for symbol, exposure in self._desk.orders.exposures.items():
-                exposure.mark_price = await self._desk.port.mark_price(symbol)
+                exposure.mark(await self._desk.port.mark_price(symbol))
             corrections += await self._take_over_positions()
             return await self._finish(corrections)
 

@@ -22,9 +22,7 @@ async def test_health_says_the_process_lives_even_when_a_component_does_not() ->
         "kafka": {"ok": False, "error": "connection refused"},
         "venue": {"ok": True},
     }
-    async with OperationsServer(
-        "127.0.0.1", 0, status=lambda: components, process_name="connector"
-    ) as server:
+    async with OperationsServer("127.0.0.1", 0, status=lambda: components, process_name="connector") as server:
         health, body = await get(server.port, "/health")
         status, components_body = await get(server.port, "/status")
     assert health == 200
@@ -36,9 +34,7 @@ async def test_health_says_the_process_lives_even_when_a_component_does_not() ->
 
 async def test_status_is_200_when_all_is_well_and_shows_no_secret() -> None:
     """OBS-4: no secrets on a page either."""
-    async with OperationsServer(
-        "127.0.0.1", 0, status=lambda: {"venue": {"ok": True, "secret": "abcdef"}}
-    ) as server:
+    async with OperationsServer("127.0.0.1", 0, status=lambda: {"venue": {"ok": True, "secret": "abcdef"}}) as server:
         status, body = await get(server.port, "/status")
     assert status == 200
     assert "abcdef" not in body

@@ -119,3 +119,12 @@ async def test_a_stopped_venue_goes_on_where_the_tape_stood(tmp_path: Path) -> N
 
     assert resumed["position"] >= last["u"]
     assert following["u"] == resumed["position"] + 1
+
+
+async def test_a_market_has_a_mark_price_before_anybody_listens(tmp_path: Path) -> None:
+    """SYM-1, RISK-2: what an order puts at stake can be judged from the first moment on."""
+    settings = settings_for(tmp_path / "venue", tapes=[quotes_tape(tmp_path, 10)])
+    async with running(settings) as port, aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/fapi/v1/premiumIndex?symbol=BTCUSDT") as answer:
+            assert (await answer.json())["markPrice"].startswith("40000.5")
+        assert (await state(port))["position"] == 0

@@ -66,9 +66,7 @@ def test_correlation_ids_are_on_every_line_inside_and_none_outside(lines: io.Str
     assert "correlation_id" not in last(lines)
 
 
-@pytest.mark.parametrize(
-    "key", ["api_key", "apiKey", "secret", "password", "X-Signature", "auth_token", "listenKey"]
-)
+@pytest.mark.parametrize("key", ["api_key", "apiKey", "secret", "password", "X-Signature", "auth_token", "listenKey"])
 def test_a_value_under_a_secret_looking_key_is_blanked(lines: io.StringIO, key: str) -> None:
     """GRPC-4: keys appear in no log."""
     get_logger("ccxt").warning("request", headers={key: "abcdef123456"})

@@ -40,6 +40,15 @@ def code(
     return denial.code if denial else ""
 
 
+def test_a_mark_price_of_zero_is_none_at_all() -> None:
+    """RISK-2: before a market begins nothing can be judged; an exposure is never computed on 0."""
+    fresh = exposure(mark=None)
+    fresh.mark(Decimal(0))
+    assert code(request(quantity_lots=50), fresh) == "NO_MARK_PRICE"
+    fresh.mark(PRICE)
+    assert code(request(quantity_lots=50), fresh) == ""
+
+
 def test_an_order_within_every_limit_passes() -> None:
     """RISK-2: nothing to say."""
     assert code(request(quantity_lots=50)) == ""

@@ -10,18 +10,23 @@ import pytest
 
 from tests.end_to_end.pipeline import tapeline, up, wait_for
 
-pytestmark = pytest.mark.timeout(600)
+ROUNDS = int(os.environ.get("TAPELINE_KILL_ROUNDS", "2"))
+
+pytestmark = pytest.mark.timeout(300 + 90 * ROUNDS)
 
 VICTIMS = ("connector", "agents", "projections", "venue", "kafka", "postgres")
 
 
 @pytest.mark.parametrize("seed", [7])
 def test_any_process_can_be_killed_while_it_trades(tmp_path: Path, tapes: Path, seed: int) -> None:
-    """ORD-5, ORD-6, ES-2, ES-3, WF-3: each process killed at a random moment of a busy run, twice in all orders."""
+    """ORD-5, ORD-6, ES-2, ES-3, WF-3: each process killed at random moments of a busy run, in random order.
+
+    TAPELINE_KILL_ROUNDS says how often each (2 where it is not set).
+    """
     home = tmp_path / "data"
     tape = str(tapes / "btc-perp-1m-2022-01.csv.gz")
     chance = random.Random(seed)
-    victims = [victim for victim in VICTIMS for _ in range(2)]
+    victims = [victim for victim in VICTIMS for _ in range(ROUNDS)]
     chance.shuffle(victims)
     with up(home, "--fresh", "--tape", tape, "--speed", "max") as run:
         wait_for("trading", lambda: "projections" in run.pids() and run.pids())

@@ -8,7 +8,7 @@ from typing import Any
 from agents import metrics
 from agents.domain import grid as rules
 from agents.domain import grid_control
-from agents.domain.grid_record import from_record, to_record
+from agents.domain.grid_record import bring_up_to_date, from_record
 from agents.domain.grid_state import STRATEGY, Grid
 from agents.domain.outputs import Cancel, Notice, Output, Place, SlotStep
 from agents.keys import Cause, Fact
@@ -41,7 +41,7 @@ class GridAgent:
 
     def store(self, state: Grid, record: AgentState) -> None:
         record.account = state.account
-        record.grid.CopyFrom(to_record(state))
+        bring_up_to_date(record.grid, state)
 
     def fold(self, state: Grid, fact: Fact, cause: Cause) -> list[Record]:
         outputs = self._react(state, fact.message)

@@ -16,6 +16,7 @@ import faust
 import uvloop
 
 from agents import metrics
+from agents.delivery import DirectConsumer
 from agents.exposure_agent import ExposureAgent
 from agents.gate import Gate
 from agents.grid_agent import GridAgent
@@ -28,6 +29,7 @@ from observability.logs import get_logger
 from topics.log import LogAddress, LogProducer
 
 GROUP = "tapeline-agents"
+STREAM_RECORDS = 1024
 
 log = get_logger("agents.main")
 
@@ -55,7 +57,7 @@ def make_app(settings: AgentsSettings, address: LogAddress) -> faust.App:
 
     Faust's own assignor keeps partition n of all topics on one worker; `canonical_url` names the worker in it.
     """
-    return faust.App(
+    app = faust.App(
         f"{address.namespace}{GROUP}",
         broker=";".join(f"kafka://{each}" for each in address.bootstrap.split(",")),
         store="memory://",
@@ -66,12 +68,15 @@ def make_app(settings: AgentsSettings, address: LogAddress) -> faust.App:
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.session_timeout_s / 4,
         broker_commit_interval=1.0,
+        stream_buffer_maxsize=STREAM_RECORDS,
         topic_disable_leader=True,
         topic_allow_declare=False,
         web_enabled=False,
         stream_recovery_delay=0,
         agent_supervisor="mode.supervisors:CrashingSupervisor",
     )
+    app.transport.Consumer = DirectConsumer
+    return app
 
 
 async def _run(settings: AgentsSettings, address: LogAddress, gate: type[Gate]) -> None:

@@ -81,6 +81,7 @@ def on_control(grid: Grid, event: ControlEvent) -> list[Output]:
 
 def settle(grid: Grid) -> list[Output]:
     """Brings the grid to where it wants nothing more, and remembers which quotes will keep it so."""
+    grid.changed = True
     grid_control.restarted(grid)
     outputs: list[Output] = [*_begin(grid)]
     if grid.working and grid.ask_ticks and is_left_behind(grid):

@@ -86,6 +86,15 @@ def from_record(record: GridState, *, venue: str, symbol: str) -> Grid:
     )
 
 
+def bring_up_to_date(record: GridState, grid: Grid) -> None:
+    """Makes the record the grid's. It must be the one this was done with before; the first time any will do."""
+    if grid.changed:
+        record.CopyFrom(to_record(grid))
+        grid.changed = False
+    else:
+        update_quote(record, grid)
+
+
 def update_quote(record: GridState, grid: Grid) -> None:
     """Brings a record up to date when nothing but the quote has changed since it was made."""
     record.bid_ticks = grid.bid_ticks

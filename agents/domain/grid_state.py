@@ -152,6 +152,8 @@ class Grid:
     # Derived: live orders by client order id, and the quotes that change nothing.
     live: dict[str, Slot] = field(default_factory=dict)
     quiet: Quiet = NOT_QUIET
+    # Whether anything besides the quote has changed since the grid was last made a record.
+    changed: bool = field(default=True, compare=False)
 
     @property
     def working(self) -> bool:

@@ -46,7 +46,11 @@ class Bucket:
 
 @dataclass(slots=True)
 class Volatility:
-    """The window of one instrument, oldest bucket first. `low` and `high` are those of the whole window."""
+    """The window of one instrument, oldest bucket first. `low` and `high` are those of the whole window.
+
+    `lows` are the buckets with no lower one after them, `highs` those with no higher one: the first of each tells `low`
+    and `high`. All of these follow from the window.
+    """
 
     venue: str
     symbol: str
@@ -59,6 +63,8 @@ class Volatility:
     low_ticks: int = 0
     high_ticks: int = 0
     bucket_end_ms: int = 0
+    lows: deque[Bucket] = field(default_factory=deque)
+    highs: deque[Bucket] = field(default_factory=deque)
 
 
 def on_market(state: Volatility, batch: MarketBatch, limits: VolatilityLimits) -> list[RiskEvent]:
@@ -67,6 +73,8 @@ def on_market(state: Volatility, batch: MarketBatch, limits: VolatilityLimits) -
     if scale != state.scale:
         state.scale = scale
         state.window.clear()
+        state.lows.clear()
+        state.highs.clear()
         state.bucket_end_ms = 0
     return on_quotes(state, batch.events, limits)
 
@@ -88,8 +96,7 @@ def on_quotes(state: Volatility, events: Iterable[MarketEvent], limits: Volatili
                 continue
             newest.low_ticks = min(newest.low_ticks, mid)
             newest.high_ticks = max(newest.high_ticks, mid)
-            state.low_ticks = min(state.low_ticks, mid)
-            state.high_ticks = max(state.high_ticks, mid)
+            _measure_newest(state, newest)
         else:
             _open_bucket(state, time_ms, mid, limits)
         outputs += _judge(state, time_ms, limits)
@@ -98,8 +105,10 @@ def on_quotes(state: Volatility, events: Iterable[MarketEvent], limits: Volatili
 
 def measure(state: Volatility) -> None:
     """Works out the range of the whole window from its buckets."""
-    state.low_ticks = min(bucket.low_ticks for bucket in state.window)
-    state.high_ticks = max(bucket.high_ticks for bucket in state.window)
+    state.lows.clear()
+    state.highs.clear()
+    for bucket in state.window:
+        _measure_newest(state, bucket)
 
 
 def range_bps(state: Volatility) -> Decimal:
@@ -111,12 +120,32 @@ def range_bps(state: Volatility) -> Decimal:
 
 def _open_bucket(state: Volatility, time_ms: int, mid: int, limits: VolatilityLimits) -> None:
     start_ms = time_ms - time_ms % limits.bucket_ms
-    state.window.append(Bucket(start_ms, mid, mid))
+    newest = Bucket(start_ms, mid, mid)
+    state.window.append(newest)
     state.bucket_end_ms = start_ms + limits.bucket_ms
     oldest_ms = time_ms - limits.window_ms
     while state.window[0].start_ms + limits.bucket_ms <= oldest_ms:
-        state.window.popleft()
-    measure(state)
+        _forget(state, state.window.popleft())
+    _measure_newest(state, newest)
+
+
+def _measure_newest(state: Volatility, newest: Bucket) -> None:
+    """To be called when the newest bucket is new or has a wider range."""
+    lows, highs = state.lows, state.highs
+    while lows and lows[-1].low_ticks >= newest.low_ticks:
+        lows.pop()
+    lows.append(newest)
+    while highs and highs[-1].high_ticks <= newest.high_ticks:
+        highs.pop()
+    highs.append(newest)
+    state.low_ticks, state.high_ticks = lows[0].low_ticks, highs[0].high_ticks
+
+
+def _forget(state: Volatility, oldest: Bucket) -> None:
+    if state.lows and state.lows[0] is oldest:
+        state.lows.popleft()
+    if state.highs and state.highs[0] is oldest:
+        state.highs.popleft()
 
 
 def _judge(state: Volatility, time_ms: int, limits: VolatilityLimits) -> list[RiskEvent]:

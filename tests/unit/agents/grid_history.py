@@ -10,7 +10,7 @@ from copy import deepcopy
 from decimal import Decimal
 
 from agents.domain import grid as rules
-from agents.domain.grid_record import from_record, to_record
+from agents.domain.grid_record import bring_up_to_date, from_record, to_record
 from agents.domain.grid_state import Grid, GridParameters
 from agents.domain.outputs import Cancel, Notice, Output, Place, SlotStep
 from topics.v1.common_pb2 import Grain, Side
@@ -114,17 +114,21 @@ class History:
     def __init__(self, *events: Event) -> None:
         self.grid = empty_grid()
         self.everything: list[Output] = []
+        self.record = GridState()
         for event in events:
             self.when(event)
 
     def when(self, event: Event) -> list[Output]:
-        """Folds the event twice, on the grid as it is and on one restored from its record; both must agree."""
+        """Folds the event twice, on the grid as it is and on one restored from its record; both must agree, and so must
+        the record that is kept up to date."""
         after_restart = restarted(self.grid)
         assert to_record(after_restart) == to_record(self.grid)
         other = event(after_restart)
         outputs = event(self.grid)
         assert outputs == other, "a restart before this event would have led to something else"
         assert to_record(after_restart) == to_record(self.grid)
+        bring_up_to_date(self.record, self.grid)
+        assert self.record == to_record(self.grid), "the record misses a change"
         self.everything += deepcopy(outputs)
         return outputs
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from agents.domain import exposure, volatility
 from agents.domain.exposure import Exposure, ExposureLimits
 from agents.domain.risk_record import exposure_record, exposure_state, volatility_record, volatility_state
@@ -76,6 +79,18 @@ def test_it_releases_only_after_the_calm_has_lasted() -> None:
     assert [(event.state, event.version) for event in released] == [(RELEASED, 2)]
     left_window_ms = 160_000  # the last quote at 10,200 came in second 99
     assert released[0].time_ms >= left_window_ms + VOLATILITY.calm_ms
+
+
+@given(st.lists(st.tuples(st.integers(9_900, 10_100), st.integers(0, 30_000)), min_size=1, max_size=60))
+def test_the_range_is_that_of_all_buckets_in_the_window(steps: list[tuple[int, int]]) -> None:
+    """RISK-7: whatever comes and goes, lowest and highest are those of the window."""
+    market, time_ms = Market(), 1_000
+    for mid, later_ms in steps:
+        time_ms += later_ms
+        market.quote(mid, time_ms)
+        window = market.state.window
+        assert market.state.low_ticks == min(bucket.low_ticks for bucket in window)
+        assert market.state.high_ticks == max(bucket.high_ticks for bucket in window)
 
 
 def test_another_tick_size_starts_the_window_anew() -> None:

@@ -7,26 +7,27 @@ event whose age could be told: it is measured from the order update's record on 
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer
 
+from benchmarks import jumping_tape
 from benchmarks.percentiles import percentile
 from benchmarks.pipeline import pipeline
 from benchmarks.result import Benchmark, BenchmarkError, Figure, at_most
 from topics.catalogue import INTENTS, MARKET, ORDERS
 from topics.codec import decode
 from topics.log import LogAddress, partitions_of, reader
-from venue.instruments import LISTED
 
-SYMBOLS: Final = tuple(LISTED)
-# Narrow, so that the market leaves the window behind and decisions are made on market events, not only on fills.
-PARAMETERS: Final = ("--param", "levels=1", "--param", "interval_bps=2")
+SYMBOLS: Final = ("BTCUSDT", "ETHUSDT")
 SAMPLES: Final = 1_000
-WARM_UP_S: Final = 10.0
+WARM_UP_S: Final = 15.0
 MOST_S: Final = 110.0
+_TAPE_S: Final = 600
 _MS: Final = 1e-6
 
 
@@ -63,18 +64,26 @@ class Stories:
 
 
 async def measure() -> list[Figure]:
-    async with pipeline(*PARAMETERS, symbols=SYMBOLS) as running:
+    with tempfile.TemporaryDirectory(prefix="tapeline-bench-") as folder:
+        tapes = jumping_tape.write(Path(folder), SYMBOLS, seconds=_TAPE_S)
+        chosen = [argument for path in tapes for argument in ("--tape", str(path))]
+        stories = await _watched(*jumping_tape.PARAMETERS, *chosen)
+    if not stories.answered:
+        raise BenchmarkError("no order that a market event caused was answered; is the machine too busy to trade?")
+    return _figures(stories)
+
+
+async def _watched(*arguments: str) -> Stories:
+    stories = Stories()
+    async with pipeline(*arguments, symbols=SYMBOLS) as running:
         await asyncio.sleep(WARM_UP_S)
-        stories = Stories()
         address = LogAddress(running.bootstrap)
         async with reader(address, client_id="bench-latency", fetch_max_wait_ms=100) as consumer:
             partitions = partitions_of(address, [INTENTS, ORDERS])
             consumer.assign(partitions)
             await consumer.seek_to_end(*partitions)
             await _watch(consumer, stories)
-    if not stories.answered:
-        raise BenchmarkError("no order that a market event caused was answered; is the machine too busy to trade?")
-    return _figures(stories)
+    return stories
 
 
 async def _watch(consumer: AIOKafkaConsumer, stories: Stories) -> None:
@@ -120,11 +129,15 @@ def _after_updates(stories: Stories) -> list[Figure]:
 BENCHMARK = Benchmark(
     name="latency",
     title="From a market event to an order at the venue",
-    how=f"`tapeline up` at speed 1x on the synthetic market of {len(SYMBOLS)} instruments, beside a Kafka consumer of "
-    f"this program, {WARM_UP_S:.0f} s after the start, until {SAMPLES:,} orders or {MOST_S:.0f} s. Start: the "
-    "connector's `received_ns` of the market record that was being decided; intent: when this consumer has it; order: "
-    "when the connector has the venue's answer. An intent that a fill led to is "
-    "measured from the record of that order update (its time has milliseconds).",
+    how=f"`tapeline up` at speed 1x on a made tape of {len(SYMBOLS)} instruments: a quote every "
+    f"{jumping_tape.QUOTE_EVERY_MS} ms each, and every {jumping_tape.JUMP_EVERY_MS} ms a jump of "
+    f"{jumping_tape.JUMP:%} there and back that leaves the grid's window (one level each side) behind, so that the "
+    "quote itself makes the grid cancel and place. The venue fills, cancels and answers through ccxt and connector as "
+    f"always. Watched by a Kafka consumer of this program from {WARM_UP_S:.0f} s after the start, until "
+    f"{SAMPLES:,} orders or {MOST_S:.0f} s. Start: the connector's `received_ns` of the market record that was being "
+    "decided; intent: when this consumer has it (its own fetch included); order: when the connector has the venue's "
+    "answer. An intent that a fill led to is measured from the record of that order update (its time has "
+    "milliseconds).",
     measure=measure,
     limit_s=180,
 )

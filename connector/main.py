@@ -139,7 +139,10 @@ async def _publisher(
     keys[ACCOUNT] = [f"{settings.venue.name}:{settings.venue.account}"]
     sequences = await resume(log, keys)
     producer = await stack.enter_async_context(LogProducer(log, client_id="connector"))
-    publisher = Publisher(producer, sequences, subscriber_buffer=settings.subscriber_buffer)
+    market_producer = await stack.enter_async_context(LogProducer(log, client_id="connector-market"))
+    publisher = Publisher(
+        producer, sequences, subscriber_buffer=settings.subscriber_buffer, market_producer=market_producer
+    )
     await publisher.publish_instruments(instruments.values())
     return publisher
 

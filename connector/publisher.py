@@ -78,12 +78,23 @@ class _FundingLane:
 
 
 class Publisher:
-    """`run` sends market and funding until cancelled or the log fails; the other calls return when acked."""
+    """`run` sends market and funding until cancelled or the log fails; the other calls return when acked.
 
-    def __init__(self, producer: LogProducer, sequences: Sequences, *, subscriber_buffer: int) -> None:
+    A producer has one request under way: with a `market_producer` of their own, prices do not wait for orders.
+    """
+
+    def __init__(
+        self,
+        producer: LogProducer,
+        sequences: Sequences,
+        *,
+        subscriber_buffer: int,
+        market_producer: LogProducer | None = None,
+    ) -> None:
         self.market: Broadcast[MarketBatch] = Broadcast("price", subscriber_buffer)
         self.orders: Broadcast[OrderUpdate] = Broadcast("orders", subscriber_buffer)
         self._producer = producer
+        self._market_producer = market_producer or producer
         self._sequences = sequences
         self._in_turn = asyncio.Lock()
         self._market_lanes: dict[str, _MarketLane] = {}
@@ -165,7 +176,7 @@ class Publisher:
             source=SOURCE,
             time_ms=_time_ms(taken[-1][0]) or received_ns // 1_000_000,
         )
-        future = await self._producer.enqueue(encode(MARKET, batch, envelope))
+        future = await self._market_producer.enqueue(encode(MARKET, batch, envelope))
         sent_ns = time.time_ns()
         metrics.FRAME_TO_LOG.observe((sent_ns - received_ns) / 1e9)
         self.market.publish(batch.symbol, batch)

@@ -7,6 +7,7 @@ goes wrong ends the process, and the supervisor starts it again.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -111,6 +112,7 @@ async def _run(settings: AgentsSettings, address: LogAddress, gate: type[Gate]) 
 async def _serve(app: faust.App, stop: asyncio.Event) -> None:
     """Until asked to stop, or until the worker crashes: then raises why."""
     await app.start()
+    gc.freeze()  # modules and descriptors are here to stay: a collection that walks them all holds up a trade
     try:
         stopping = asyncio.ensure_future(stop.wait())
         crashing = asyncio.ensure_future(app.wait_until_stopped())

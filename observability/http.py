@@ -98,9 +98,7 @@ class OperationsServer:
 
     async def _components(self, _request: web.Request) -> web.Response:
         components = redact(None, "status", dict(self._status()))
-        broken = [
-            name for name, it in components.items() if isinstance(it, Mapping) and it.get("ok") is False
-        ]
+        broken = [name for name, it in components.items() if isinstance(it, Mapping) and it.get("ok") is False]
         body = {"ok": not broken, "not_ok": broken, **self._identity(), "components": components}
         return _json(body, status=503 if broken else 200)
 

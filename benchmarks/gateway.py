@@ -46,6 +46,10 @@ REASON: Final = (
     "while Kafka and Postgres have the other one: a fifth of it is the engine that stands for the venue, a tenth "
     "the exposure check, a tenth its updates on their way to the log."
 )
+PLACE_REASON: Final = (
+    "Timed call by call: the ledger's commit takes 1.5 ms (p50) and the log's ack of the update 0.8 to 0.9 ms, one "
+    "after the other; the rest is the event loop between them. Over gRPC the client shares the process."
+)
 _UNLIMITED: Final = Decimal(10**12)
 
 
@@ -77,8 +81,8 @@ async def measure() -> list[Figure]:
             account = await _one_by_one(get_account)
     return [
         Figure("orders through the gateway", rate, "orders/s", at_least(3_000), REASON),
-        *_times("place, in this process", direct, 1.5, 5),
-        *_times("PlaceOrder over gRPC", remote, 1.5, 5),
+        *_times("place, in this process", direct, 1.5, 5, PLACE_REASON),
+        *_times("PlaceOrder over gRPC", remote, 1.5, 5, PLACE_REASON),
         *_times("GetAccount over gRPC", account, 0.8, 2),
     ]
 
@@ -132,10 +136,10 @@ async def _one_by_one(call: Callable[[], Awaitable[None]]) -> list[float]:
     return times[ONE_BY_ONE // 10 :]
 
 
-def _times(name: str, times: list[float], p50_ms: float, p99_ms: float) -> list[Figure]:
+def _times(name: str, times: list[float], p50_ms: float, p99_ms: float, reason: str = "") -> list[Figure]:
     return [
-        Figure(f"{name}, p50", percentile(times, 50), "ms", at_most(p50_ms)),
-        Figure(f"{name}, p99", percentile(times, 99), "ms", at_most(p99_ms)),
+        Figure(f"{name}, p50", percentile(times, 50), "ms", at_most(p50_ms), reason),
+        Figure(f"{name}, p99", percentile(times, 99), "ms", at_most(p99_ms), reason),
     ]
 
 

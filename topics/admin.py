@@ -12,6 +12,10 @@ from topics.errors import TopicMismatchError
 from topics.log import LogAddress
 
 
+class _NotSettledError(TopicMismatchError):
+    """The broker does not show yet what it was asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class TopicDifference:
     """`kind`: missing, configuration or partitions. `found` is empty for a missing topic."""
@@ -73,7 +77,7 @@ class _Admin:
 
 
 @retry(
-    retry=retry_if_exception_type(TopicMismatchError),
+    retry=retry_if_exception_type(_NotSettledError),
     stop=stop_after_delay(30),
     wait=wait_exponential(multiplier=0.02, max=0.5),
     reraise=True,
@@ -81,9 +85,10 @@ class _Admin:
 async def _settled(admin: AIOKafkaAdminClient, address: LogAddress) -> None:
     """A broker answers before all of it knows: returns when what was asked for is what is seen."""
     left = await _differences(admin, address)
+    _refuse_repartitioning(left)  # a topic that was there already, and was not shown at the first look
     if left:
         told = "; ".join(f"{entry.topic}: {entry.kind}, wanted {entry.expected}" for entry in left)
-        raise TopicMismatchError(f"the broker took the changes but does not show them after 30 s: {told}")
+        raise _NotSettledError(f"the broker took the changes but does not show them after 30 s: {told}")
 
 
 async def _differences(admin: AIOKafkaAdminClient, address: LogAddress) -> list[TopicDifference]:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(420)
 def test_it_trades_ends_cleanly_and_resumes(tmp_path: Path) -> None:
     """GRID-1, ORD-5, ORD-6, ES-2: same position and slots after a restart, no order twice, three witnesses agree."""
     home = tmp_path / "data"
-    with up(home, "--duration", "25") as run:
+    with up(home, "--duration", "15") as run:
         summary = run.wait()
     assert summary["fills"] > 0
     before = tapeline(home, "check")
@@ -22,7 +22,7 @@ def test_it_trades_ends_cleanly_and_resumes(tmp_path: Path) -> None:
     slots_before = {slot["client_order_id"] for slot in tapeline(home, "slots") if slot["state"] == "LOCKED"}
     position_before = tapeline(home, "positions")
 
-    with up(home, "--duration", "15") as run:
+    with up(home, "--duration", "10") as run:
         started = wait_for("the processes", lambda: len(run.pids()) >= 6 and run.pids())
         run.wait()
     assert left_running(list(started.values())) == []

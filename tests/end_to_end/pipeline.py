@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,15 @@ class Run:
         except (FileNotFoundError, ValueError):
             return {}
         return {name: int(row["pid"]) for name, row in rows.items()}
+
+    def trades(self) -> int:
+        """How many trades the paper venue has booked; 0 while it does not answer."""
+        try:
+            port = json.loads((self.home / "ports.json").read_text())["venue"]
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/paper/v1/state", timeout=2) as answer:
+                return int(json.load(answer)["trades"])
+        except (OSError, ValueError, KeyError):
+            return 0
 
     def wait(self, timeout_s: float = LIMIT_S) -> dict[str, Any]:
         """The summary it ends with. Fails with its output where it does not end well."""

@@ -29,7 +29,7 @@ def test_any_process_can_be_killed_while_it_trades(tmp_path: Path, tapes: Path, 
     victims = [victim for victim in VICTIMS for _ in range(ROUNDS)]
     chance.shuffle(victims)
     with up(home, "--fresh", "--tape", tape, "--speed", "max") as run:
-        wait_for("trading", lambda: "projections" in run.pids() and run.pids())
+        wait_for("trading", lambda: run.trades() >= 10)
         for victim in victims:
             time.sleep(chance.uniform(2.0, 5.0))  # a random moment is the point of it
             pid = wait_for(f"{victim} to be there", lambda victim=victim: run.pids().get(victim))
@@ -38,7 +38,8 @@ def test_any_process_can_be_killed_while_it_trades(tmp_path: Path, tapes: Path, 
                 f"{victim} to be started again",
                 lambda victim=victim, pid=pid: run.pids().get(victim, pid) != pid,
             )
-        time.sleep(10)  # it trades on
+        before = run.trades()
+        wait_for("more trades after the last kill", lambda: run.trades() >= before + 10)
         run.process.send_signal(signal.SIGINT)
         summary = run.wait(60)
     assert summary["fills"] >= 20, summary

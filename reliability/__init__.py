@@ -1,0 +1,1 @@
+"""How much the promises hold: simulation, chaos on real processes, venue scripts, and the page of their results."""

@@ -5,6 +5,7 @@ before the gateway knows what is open at the venue.
 """
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -15,6 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 from connector.account import AccountView
 from connector.ccxt_adapter.venue import CcxtVenue
 from connector.errors import AuthenticationError, ConnectorError, NotSentError, VenueUnavailableError
+from connector.gateway import crash_points
 from connector.gateway.clock import SystemClock
 from connector.gateway.gateway import Gateway
 from connector.gateway.postgres_ledger import PostgresLedger
@@ -37,6 +39,7 @@ _RETRY_S = 0.5
 async def run(settings: ConnectorSettings, log: LogAddress, dsn: str) -> None:
     """Until a signal, then returns. Raises TapelineError for what a person can mend, KafkaError or psycopg.Error
     when the log or the database is gone."""
+    crash_points.arm(os.environ)
     stop = asyncio.Event()
     with _signals(stop):
         await serve(settings, log, dsn, stop)

@@ -15,6 +15,7 @@ from connector.errors import (
     VenueError,
     VenueUnavailableError,
 )
+from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
 from connector.gateway.ledger import IntentPosition
 from connector.gateway.lifecycle import Order, as_update
@@ -108,6 +109,7 @@ class Cancelling:
             return
         by_venue_id = {"venue_order_id": order.venue_order_id} if order.venue_order_id else {}
         by_client_id = {} if by_venue_id else {"client_order_id": client_order_id}
+        reach("before_cancel_send")
         try:
             answer = await with_retries(
                 lambda: desk.port.cancel(order.symbol, **by_venue_id, **by_client_id),
@@ -120,6 +122,7 @@ class Cancelling:
         except OrderNotFoundError:
             await self._find_out(order)
         else:
+            reach("after_cancel_answer")
             desk.orders.tell(client_order_id, answer, source=ORDER_SOURCE_GATEWAY)
 
     async def _find_out(self, order: Order) -> None:

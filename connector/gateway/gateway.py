@@ -18,6 +18,7 @@ from connector.gateway.accounts import Positions
 from connector.gateway.background import Background
 from connector.gateway.cancelling import Cancelling
 from connector.gateway.clock import Clock, SystemClock
+from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
 from connector.gateway.exposure import SymbolExposure, total_exposure
 from connector.gateway.group_commit import GroupCommit
@@ -100,6 +101,7 @@ class Gateway:
         desk = self._desk
         holder = f"{socket.gethostname()}/{os.getpid()}"
         self._epoch = await desk.ledger.start(desk.port.name, desk.port.account, holder)
+        reach("during_start_up")
         desk.background.spawn(desk.group.run(), name="ledger")
         desk.background.spawn(desk.journal.run(), name="journal")
         await self._reconciliation.load()
@@ -116,6 +118,7 @@ class Gateway:
         if self._epoch and desk.background.failure is None:
             await self._let_placements_land()
             await desk.journal.said()
+            reach("during_shut_down")
             await desk.group.flush()
         await desk.background.stop()
         await desk.ledger.close()

@@ -12,6 +12,7 @@ from typing import Any
 from connector.gateway import metrics
 from connector.gateway.background import Background
 from connector.gateway.clock import Clock
+from connector.gateway.crash_points import reach
 from connector.gateway.intent_progress import IntentProgress
 from connector.gateway.ledger import Batch, IntentPosition, Ledger
 from connector.gateway.lifecycle import Order
@@ -80,6 +81,7 @@ class GroupCommit:
         waiting, self._waiting = self._waiting, []
         batch.positions = self.progress.take_moved()
         begin = self._clock.monotonic()
+        _at(batch, "before")
         try:
             existing = await self._ledger.commit(batch)
         except BaseException as error:
@@ -88,6 +90,7 @@ class GroupCommit:
             for waiter in everyone:
                 _fail(waiter, error)
             raise
+        _at(batch, "after")
         metrics.COMMITS.observe((self._clock.monotonic() - begin) * 1000)
         for client_order_id, claim in claims.items():
             if not claim.done():
@@ -115,6 +118,15 @@ class GroupCommit:
         finally:
             self._timer_runs = False
         self._wake.set()
+
+
+def _at(batch: Batch, when: str) -> None:
+    if batch.claims:
+        reach(f"{when}_claim_commit")
+    if batch.positions:
+        reach(f"{when}_offset_commit")
+    if batch.cancels and when == "before":
+        reach("before_cancel_commit")
 
 
 def _fail(future: "asyncio.Future[Any]", error: BaseException) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from connector.gateway.background import Background
+from connector.gateway.crash_points import reach
 from connector.gateway.group_commit import GroupCommit
 from connector.gateway.lifecycle import Order
 from connector.port import VenueFill
@@ -71,7 +72,9 @@ class Journal:
         page, self._page = self._page, _Page()
         try:
             if page.updates:
+                reach("before_log")
                 await self._publish(page.updates)
+                reach("after_log_before_ledger")
         except BaseException as error:
             self._background.fail(error)
             for future in page.waiting:

@@ -7,6 +7,7 @@ received. An order once accepted that the venue no longer knows ends too, after 
 from collections.abc import Awaitable, Callable
 
 from connector.errors import DuplicateOrderError
+from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
 from connector.gateway.lifecycle import NOT_RECEIVED, Ended, Order, describes
 from connector.port import VenueOrder
@@ -43,9 +44,10 @@ class Lookups:
 
     async def find(self, order: Order) -> VenueOrder | None:
         """One question to the venue, by its own id where we have it. Raises VenueError."""
-        if order.venue_order_id:
-            return await self._desk.port.find_order(order.symbol, venue_order_id=order.venue_order_id)
-        return await self._desk.port.find_order(order.symbol, client_order_id=order.id)
+        known = {"venue_order_id": order.venue_order_id} if order.venue_order_id else {"client_order_id": order.id}
+        found = await self._desk.port.find_order(order.symbol, **known)
+        reach("during_lookup")
+        return found
 
     def adopt(self, order: Order, found: VenueOrder) -> list[OrderUpdate]:
         """The venue holds an order with this id: ours if its details are, otherwise our request was refused."""

@@ -19,6 +19,7 @@ from connector.errors import (
     VenueRejectedError,
 )
 from connector.gateway import metrics
+from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
 from connector.gateway.errors import AlreadyExistsError
 from connector.gateway.exposure import Denial, check_order
@@ -182,7 +183,10 @@ class Placing:
             if order.answered:
                 raise OutcomeUnknownError("the venue spoke of this order although a try was certain to have failed")
             desk.orders.put(sent(order, desk.clock.now_ns()))
-            return await desk.port.place(request)
+            reach("before_send")
+            answer = await desk.port.place(request)
+            reach("after_answer_before_log")
+            return answer
 
         try:
             answer = await with_retries(

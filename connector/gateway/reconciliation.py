@@ -10,6 +10,7 @@ from connector.errors import VenueError
 from connector.gateway import metrics
 from connector.gateway.accounts import Positions
 from connector.gateway.cancelling import Cancelling
+from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
 from connector.gateway.lifecycle import Order, Uncertain, as_update
 from connector.gateway.lookups import Lookups
@@ -125,6 +126,7 @@ class Reconciliation:
         expected = [order for order in orders.open(symbol) if order.answered]
         foreign = self._reports.open_foreign(symbol)
         listed = await self._desk.port.open_orders(symbol)
+        reach("during_reconciliation")
         corrections = 0
         for report in listed:
             corrections += await self._reports.route(report, source=ORDER_SOURCE_RECONCILIATION)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import replace
 
 from connector.errors import VenueError
+from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
 from connector.gateway.lifecycle import CONCLUDED, TERMINAL, Order, adopted, decide, describes, evolve
 from connector.port import OrderReport, VenueFill, VenueOrder
@@ -28,6 +29,8 @@ class Reports:
     async def route(self, report: OrderReport, *, source: int) -> int:
         """Returns how many updates came of it. Raises VenueError where the venue had to be asked and failed."""
         order = await self._owner(report)
+        if isinstance(report, VenueFill):
+            reach("after_execution_before_log")
         if order is not None:
             updates = self._desk.orders.tell(order.id, report, source=source)
             if isinstance(report, VenueOrder) and report.status not in TERMINAL and order.reason_code in CONCLUDED:

@@ -5,10 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PACKAGES := topics connector agents projections venue observability tapeline
+PACKAGES := topics connector agents projections venue observability tapeline reliability
 ARGS ?=
 
-.PHONY: help setup run test lint format types proto proto-check release-schema bench clean
+.PHONY: help setup run test lint format types proto proto-check release-schema bench reliability clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ proto-check: $(STAMP)
 
 bench: $(STAMP) ## measure, and write docs/benchmarks.md (ARGS="engine gateway" for some of them)
 	@$(BIN)/python -m benchmarks $(ARGS) --json docs/benchmarks.json --page docs/benchmarks.md
+
+reliability: $(STAMP) ## long trials under faults, and write docs/reliability.md (ARGS="simulation --long")
+	@$(BIN)/python -m reliability $(ARGS) --json docs/reliability.json --page docs/reliability.md
 
 release-schema: $(STAMP) ## freeze the schema as it is now: from here on buf breaking guards it
 	@cd proto && ../$(BIN)/buf build -o released.binpb

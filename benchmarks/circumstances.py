@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 
 from benchmarks.result import Circumstances
+from tapeline.revision import commit
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -26,27 +26,6 @@ def machine() -> str:
         f"{_processor()}, {cores} cores, {memory:.0f} GB, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}"
     )
-
-
-def commit(repository: Path) -> str:
-    """The short commit, with "+" where tracked files differ from it; "unknown" outside a repository."""
-    short = _git(repository, "rev-parse", "--short", "HEAD")
-    if not short:
-        return "unknown"
-    return short + ("+" if _git(repository, "status", "--porcelain", "--untracked-files=no", "--", ":!docs") else "")
-
-
-def _git(repository: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(  # noqa: S603 - our own fixed command
-            ["git", "-C", str(repository), *arguments],  # noqa: S607 - the user's own git
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _processor() -> str:

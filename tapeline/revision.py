@@ -1,0 +1,27 @@
+"""Which commit of this repository is running, for results that are compared later."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+
+def commit(repository: Path) -> str:
+    """The short commit, with "+" where tracked files differ from it; "unknown" outside a repository."""
+    short = _git(repository, "rev-parse", "--short", "HEAD")
+    if not short:
+        return "unknown"
+    return short + ("+" if _git(repository, "status", "--porcelain", "--untracked-files=no", "--", ":!docs") else "")
+
+
+def _git(repository: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(  # noqa: S603 - our own fixed command
+            ["git", "-C", str(repository), *arguments],  # noqa: S607 - the user's own git
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -81,6 +81,9 @@ class EnginePort:
         orders = self._engine.book(symbol).open_orders()
         return [_venue_order(order, ORDER_STATUS_ACCEPTED) for order in orders]
 
+    async def orders_since(self, symbol: str, since_ms: int) -> list[VenueOrder]:  # noqa: ARG002 - ended ones are not kept here
+        return await self.open_orders(symbol)
+
     async def fills(self, symbol: str, *, since_trade_id: str = "", since_ms: int = 0) -> list[VenueFill]:  # noqa: ARG002 - the port's signature; nothing trades here
         return []
 

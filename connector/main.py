@@ -80,6 +80,7 @@ async def _serve(
             limits=settings.limits,
             clock=SystemClock(),
             settings=settings.gateway,
+            publish_alerts=publisher.publish_alerts,
         )
         stack.push_async_callback(gateway.stop)
         await gateway.start()

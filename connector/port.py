@@ -90,6 +90,10 @@ class VenuePort(Protocol):
 
     async def open_orders(self, symbol: str) -> list[VenueOrder]: ...
 
+    async def orders_since(self, symbol: str, since_ms: int) -> list[VenueOrder]:
+        """The venue's order history: every order it took at `since_ms` of this machine's clock or later, ended ones
+        too, oldest first; it may hold older ones. A witness apart from `find_order` and the executions (WF-3)."""
+
     async def fills(self, symbol: str, *, since_trade_id: str = "", since_ms: int = 0) -> list[VenueFill]:
         """All executions after the trade id, or from the time on, oldest first; pages until complete."""
 

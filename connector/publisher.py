@@ -15,12 +15,13 @@ from typing import Any
 from connector import metrics
 from connector.broadcast import Broadcast
 from connector.sequences import Sequences
-from topics.catalogue import ACCOUNT, FUNDING, INSTRUMENTS, MARKET, ORDERS, MessageT, Topic
+from topics.catalogue import ACCOUNT, ALERTS, FUNDING, INSTRUMENTS, MARKET, ORDERS, MessageT, Topic
 from topics.codec import encode
 from topics.envelope import Envelope
 from topics.identifiers import event_id
 from topics.log import LogProducer
 from topics.v1.account_pb2 import AccountUpdate
+from topics.v1.alerts_pb2 import Alert
 from topics.v1.funding_pb2 import FundingUpdate
 from topics.v1.instruments_pb2 import Instrument
 from topics.v1.market_pb2 import MarketBatch, MarketEvent
@@ -134,6 +135,14 @@ class Publisher:
 
     async def publish_account(self, update: AccountUpdate) -> None:
         await self._send(ACCOUNT, [update])
+
+    async def publish_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Each is named by its id; alerts have no seq, for any process may write them."""
+        acknowledgements = []
+        for alert in alerts:
+            envelope = Envelope(id=alert.alert_id, source=SOURCE, time_ms=alert.time_ms)
+            acknowledgements.append(await self._producer.enqueue(encode(ALERTS, alert, envelope)))
+        await asyncio.gather(*acknowledgements)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:

@@ -1,4 +1,4 @@
-"""Reads that take several pages: executions, funding payments, candles. Complete or an error, never a part."""
+"""Reads that take several pages: orders, executions, funding payments, candles. Complete or an error, never a part."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -36,6 +36,24 @@ async def trades_since(fetch: Fetch, since_ms: int, *, until_ms: int) -> list[An
         start_ms += WINDOW_MS + 1
         if start_ms > until_ms:
             return []
+
+
+async def orders_since(fetch: Fetch, since_ms: int, *, until_ms: int) -> list[Any]:
+    """All of the account's orders of a symbol made in [since_ms, until_ms], oldest first.
+
+    In windows of a week; a full page holds the newest of its window, so what is older is asked for until none is left.
+    """
+    found: dict[int, Any] = {}
+    for start_ms in range(since_ms, until_ms + 1, WINDOW_MS + 1):
+        end_ms = min(start_ms + WINDOW_MS, until_ms)
+        while True:
+            page = await fetch({"startTime": start_ms, "endTime": end_ms, "limit": PAGE})
+            found |= {int(raw["orderId"]): raw for raw in page}
+            oldest_ms = min((int(raw["time"]) for raw in page), default=end_ms)
+            if len(page) < PAGE or oldest_ms == end_ms:
+                break
+            end_ms = oldest_ms
+    return [found[number] for number in sorted(found)]
 
 
 async def incomes_since(fetch: Fetch, since_ms: int) -> list[Any]:

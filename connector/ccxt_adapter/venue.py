@@ -42,6 +42,10 @@ _TIME_IN_FORCE: Mapping[int, dict[str, Any]] = {
 }
 # How far before a funding payment's account update its entry in the income history may lie.
 _FUNDING_LOOK_BACK_MS = 60_000
+# A venue whose clock is further away than this plays a tape in a time of its own: its newest orders are read instead.
+_OWN_TIME_ABOVE_MS = 120_000
+# How far the venue's clock may be from ours, both ways.
+_CLOCK_MARGIN_MS = 60_000
 
 
 class CcxtVenue:
@@ -119,6 +123,20 @@ class CcxtVenue:
             f"reading the open orders of {symbol}", self._exchange.fetch_open_orders(listing.unified)
         )
         return [replies.order(raw["info"], listing.scale) for raw in found]
+
+    async def orders_since(self, symbol: str, since_ms: int) -> list[VenueOrder]:
+        listing = self._of(symbol)
+
+        async def fetch(request: dict[str, Any]) -> list[Any]:
+            reply = self._exchange.fapiPrivateGetAllOrders({"symbol": symbol, **request})
+            return list(await self._read(f"reading the order history of {symbol}", reply))
+
+        now_ms = self._exchange.milliseconds()
+        if abs(await self._market_time_ms(symbol) - now_ms) > _OWN_TIME_ABOVE_MS:
+            found = await fetch({"limit": history.PAGE})
+        else:
+            found = await history.orders_since(fetch, since_ms - _CLOCK_MARGIN_MS, until_ms=now_ms + _CLOCK_MARGIN_MS)
+        return [replies.order(raw, listing.scale) for raw in found]
 
     async def fills(self, symbol: str, *, since_trade_id: str = "", since_ms: int = 0) -> list[VenueFill]:
         listing = self._of(symbol)

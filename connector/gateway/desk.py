@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from connector.gateway.alerts import Alerts
 from connector.gateway.background import Background
 from connector.gateway.clock import Clock
 from connector.gateway.group_commit import GroupCommit
@@ -30,6 +31,7 @@ class Desk:
     group: GroupCommit
     journal: Journal
     orders: LiveOrders
+    alerts: Alerts
     halted: str = "not started"
     stopping: bool = False
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from connector.errors import VenueError
 from connector.gateway.accounts import Positions
+from connector.gateway.alerts import Alerts, PublishAlerts
 from connector.gateway.background import Background
 from connector.gateway.cancelling import Cancelling
 from connector.gateway.clock import Clock, SystemClock
@@ -48,6 +49,7 @@ _MOST_UNSAID = 10_000
 
 class Gateway:
     """`publish` returns when the log has the updates, and stamps their seq. `instruments`: what may be traded.
+    Without `publish_alerts`, alerts are only in the structured log.
 
     Only `start` fails on a ledger that is away; after that such a failure ends in `wait_failed`, and the process with
     it.
@@ -63,6 +65,7 @@ class Gateway:
         clock: Clock | None = None,
         *,
         settings: GatewaySettings | None = None,
+        publish_alerts: PublishAlerts | None = None,
     ) -> None:
         clock = clock or SystemClock()
         settings = settings or GatewaySettings()
@@ -82,6 +85,7 @@ class Gateway:
             group=group,
             journal=journal,
             orders=orders,
+            alerts=Alerts(publish_alerts, clock, background, venue=port.name, account=port.account),
         )
         self._positions = Positions(exposures, instruments)
         self._lookups = Lookups(self._desk)
@@ -104,6 +108,7 @@ class Gateway:
         reach("during_start_up")
         desk.background.spawn(desk.group.run(), name="ledger")
         desk.background.spawn(desk.journal.run(), name="journal")
+        desk.background.spawn(desk.alerts.run(), name="alerts")
         await self._reconciliation.load()
         await self._start_up()
         desk.background.spawn(self._keep_reconciled(), name="reconciliation")
@@ -119,6 +124,7 @@ class Gateway:
             await self._let_placements_land()
             await desk.journal.said()
             reach("during_shut_down")
+            await desk.alerts.said()
             await desk.group.flush()
         await desk.background.stop()
         await desk.ledger.close()

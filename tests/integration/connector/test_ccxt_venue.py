@@ -108,8 +108,9 @@ async def connected(paper_venue: PaperVenue) -> AsyncIterator[Connected]:
 
 
 async def test_an_order_lives_and_ends_under_our_id_on_every_path(connected: Connected) -> None:
-    """WF-1, ORD-1: place, look up by both ids, list, cancel; the user stream tells the same."""
+    """WF-1, ORD-1, WF-3: place, look up by both ids, list, cancel, history; the user stream tells the same."""
     port, request = connected.port, await connected.request(1)
+    asked_ms = time.time_ns() // 1_000_000
     placed = await port.place(request)
     assert (placed.client_order_id, placed.status) == (request.client_order_id, OrderStatus.ORDER_STATUS_ACCEPTED)
     assert (placed.price_ticks, placed.quantity_lots) == (request.price_ticks, request.quantity_lots)
@@ -120,6 +121,7 @@ async def test_an_order_lives_and_ends_under_our_id_on_every_path(connected: Con
     cancelled = await port.cancel(SYMBOL, client_order_id=request.client_order_id)
     assert cancelled.status == OrderStatus.ORDER_STATUS_CANCELED
     assert await port.open_orders(SYMBOL) == []
+    assert await port.orders_since(SYMBOL, asked_ms) == [cancelled]
     await connected.orders.one(
         lambda item: isinstance(item, VenueOrder) and item.status == OrderStatus.ORDER_STATUS_CANCELED
     )

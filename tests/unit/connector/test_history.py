@@ -108,3 +108,30 @@ def test_a_cut_within_one_minute_misses_no_candle() -> None:
     gap.missed_before(candle(1, closed=False))
     gap.cut()
     assert gap.missed_before(candle(1, closed=True)) is None
+
+
+class Orders:
+    """A venue's order list: the newest `limit` of a span of at most seven days, oldest first."""
+
+    def __init__(self, times_ms: list[int]) -> None:
+        self.rows = [{"orderId": number, "time": time_ms} for number, time_ms in enumerate(times_ms, start=1)]
+
+    async def fetch(self, request: dict[str, Any]) -> list[Any]:
+        assert request["endTime"] - request["startTime"] < 7 * DAY_MS
+        found = [row for row in self.rows if request["startTime"] <= row["time"] <= request["endTime"]]
+        return found[-request["limit"] :]
+
+
+@pytest.mark.parametrize("count", [0, 1, 1000, 1001, 3500])
+async def test_all_orders_since_a_time_come_in_order_though_pages_hold_the_newest(count: int) -> None:
+    """WF-3: the order history is a witness only when it is whole."""
+    orders = Orders([5 + number // 3 for number in range(count)])
+    found = await history.orders_since(orders.fetch, 5, until_ms=10_000)
+    assert [row["orderId"] for row in found] == list(range(1, count + 1))
+
+
+async def test_orders_are_found_over_weeks_and_older_ones_left_out() -> None:
+    """WF-3: a claim from before a long stop is still looked for."""
+    orders = Orders([DAY_MS, 3 * DAY_MS, 20 * DAY_MS])
+    found = await history.orders_since(orders.fetch, 2 * DAY_MS, until_ms=21 * DAY_MS)
+    assert [row["orderId"] for row in found] == [2, 3]

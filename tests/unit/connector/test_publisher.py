@@ -9,9 +9,10 @@ import pytest
 
 from connector.publisher import CONFLATE_ABOVE, MOST_EVENTS, Publisher
 from connector.sequences import Sequences
-from topics.catalogue import BY_NAME, INSTRUMENTS, MARKET, ORDERS
+from topics.catalogue import ALERTS, BY_NAME, INSTRUMENTS, MARKET, ORDERS
 from topics.codec import Record, decode
 from topics.log import LogProducer
+from topics.v1.alerts_pb2 import Alert
 from topics.v1.common_pb2 import Grain
 from topics.v1.funding_pb2 import FundingUpdate
 from topics.v1.instruments_pb2 import Instrument
@@ -198,3 +199,12 @@ async def test_a_log_that_fails_ends_the_publisher() -> None:
     with pytest.raises(ExceptionGroup) as failed:
         await publisher.run()
     assert "the log is gone" in str(failed.value.exceptions[0])
+
+
+async def test_an_alert_goes_out_under_its_own_id() -> None:
+    """OBS-2: alerts have no seq; their id names the occurrence, and is the event's id on the log."""
+    log = LogInMemory()
+    async with publishing(log) as publisher:
+        await publisher.publish_alerts([Alert(alert_id="connector/x", source="connector", code="ORDER_UNKNOWN")])
+    assert [record.topic for record in log.records] == [ALERTS.name]
+    assert dict(log.records[0].headers)["ce_id"] == b"connector/x"

@@ -53,8 +53,10 @@ class ScriptedVenue:
         self.script: deque[Behaviour] = deque()
         self.cancel_script: deque[Exception] = deque()
         self.find_script: deque[Exception] = deque()
+        self.history_script: deque[Exception] = deque()
         self.positions_lots: Counter[str] = Counter()
         self.hidden: set[str] = set()
+        self.only_in_history: set[str] = set()
         self.reads_fail = False
         self.emit: Callable[[OrderReport], Awaitable[None]] | None = None
 
@@ -97,7 +99,14 @@ class ScriptedVenue:
 
     async def open_orders(self, symbol: str) -> list[VenueOrder]:
         self._answer()
-        return [it for it in self._visible() if it.symbol == symbol and it.status in LIVE]
+        visible = [it for it in self._visible() if it.venue_order_id not in self.only_in_history]
+        return [it for it in visible if it.symbol == symbol and it.status in LIVE]
+
+    async def orders_since(self, symbol: str, since_ms: int) -> list[VenueOrder]:
+        self._answer()
+        if self.history_script:
+            raise self.history_script.popleft()
+        return [it for it in self._visible() if it.symbol == symbol]
 
     async def fills(self, symbol: str, *, since_trade_id: str = "", since_ms: int = 0) -> list[VenueFill]:
         self._answer()
@@ -176,7 +185,8 @@ class ScriptedVenue:
 
     def _find(self, symbol: str, client_order_id: str, venue_order_id: str) -> VenueOrder | None:
         order = self.orders.get(venue_order_id or self._newest.get(client_order_id, ""))
-        return order if order and order.symbol == symbol and order.venue_order_id not in self.hidden else None
+        lost = self.hidden | self.only_in_history
+        return order if order and order.symbol == symbol and order.venue_order_id not in lost else None
 
     def _visible(self) -> list[VenueOrder]:
         return [it for it in self.orders.values() if it.venue_order_id not in self.hidden]

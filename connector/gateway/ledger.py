@@ -1,13 +1,15 @@
 """The permanent memory of the gateway, as a seam: what must be durable, and who may write it.
 
 An implementation must commit a whole Batch or nothing, durable when `commit` returns, and refuse with FencedError
-once another gateway has started on the same account. It decides nothing.
+once another gateway has started on the same account, or deny its claims once the account is killed. It decides nothing
+else.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from connector.gateway.kill_state import KillState
 from connector.gateway.lifecycle import Order
 from connector.port import VenueFill
 
@@ -46,7 +48,10 @@ class Ledger(Protocol):
     async def close(self) -> None: ...
 
     async def commit(self, batch: Batch) -> Mapping[str, Order]:
-        """Durable when it returns. Gives the orders that already had the id of a claim. Raises FencedError."""
+        """Durable when it returns. Gives the orders that already had the id of a claim. Raises FencedError.
+
+        A claim that comes after a kill is written as denied, and given back as that (RISK-8).
+        """
 
     async def find(self, *, client_order_id: str = "", symbol: str = "", venue_order_id: str = "") -> list[Order]:
         """By client order id (of any account) or by venue order id (of this account; symbols may share one)."""
@@ -59,3 +64,19 @@ class Ledger(Protocol):
 
     async def fill_marks(self) -> dict[str, str]:
         """By symbol, as in Batch.marks; an empty trade id: from the account's first execution on."""
+
+    @property
+    def kill(self) -> KillState:
+        """The kill switch as the newest start, commit, `kill_state` or `set_kill` of this object found it."""
+
+    async def kill_state(self) -> KillState:
+        """The kill switch as it is now."""
+
+    async def set_kill(self, *, killed: bool, by: str, reason: str, everything: bool, time_ms: int) -> KillState:
+        """Durable when it returns: no claim of any gateway on the account follows a kill in its order.
+
+        Anybody may: no epoch is asked for. What is so already is returned as it is.
+        """
+
+    async def note_verified(self, version: int, time_ms: int) -> None:
+        """The venue has nothing left of what this turn of the kill switch is about."""

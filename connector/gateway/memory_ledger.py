@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from connector.gateway.errors import FencedError
+from connector.gateway.kill_state import KillState, denied, refuses
 from connector.gateway.ledger import Batch
 from connector.gateway.lifecycle import Order
 from connector.port import VenueFill
@@ -22,6 +23,7 @@ class MemoryDatabase:
     positions: dict[tuple[str, str, int], int] = field(default_factory=dict)
     marks: dict[tuple[str, str], str] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
+    kills: dict[str, list[KillState]] = field(default_factory=dict)
 
 
 class MemoryLedger:
@@ -31,11 +33,17 @@ class MemoryLedger:
         self._account = ""
         self._owner = ""
         self._epoch = 0
+        self._kill = KillState()
+
+    @property
+    def kill(self) -> KillState:
+        return self._kill
 
     async def start(self, venue: str, account: str, holder: str) -> int:  # noqa: ARG002  shown to people by Postgres only
         self._venue, self._account, self._owner = venue, account, f"{venue}:{account}"
         self._epoch = self._database.epochs.get(self._owner, 0) + 1
         self._database.epochs[self._owner] = self._epoch
+        await self.kill_state()
         return self._epoch
 
     async def close(self) -> None:
@@ -48,7 +56,7 @@ class MemoryLedger:
                 f"account {self._owner}: epoch {self._epoch} is over, epoch {database.epochs.get(self._owner)} runs; "
                 "this process must end"
             )
-        existing = self._claim(batch)
+        existing = self._claim(batch, await self.kill_state())
         for client_order_id in batch.cancels:
             if known := database.orders.get(client_order_id):
                 database.orders[client_order_id] = replace(known, cancel_requested=True)
@@ -84,11 +92,30 @@ class MemoryLedger:
     async def fill_marks(self) -> dict[str, str]:
         return {symbol: trade_id for (owner, symbol), trade_id in self._database.marks.items() if owner == self._owner}
 
-    def _claim(self, batch: Batch) -> dict[str, Order]:
+    async def kill_state(self) -> KillState:
+        self._kill = (self._database.kills.get(self._owner) or [KillState()])[-1]
+        return self._kill
+
+    async def set_kill(self, *, killed: bool, by: str, reason: str, everything: bool, time_ms: int) -> KillState:
+        state = await self.kill_state()
+        if state.settles(killed, everything):
+            return state
+        turned = state.turned(killed=killed, by=by, reason=reason, everything=everything, time_ms=time_ms)
+        self._database.kills.setdefault(self._owner, []).append(turned)
+        return await self.kill_state()
+
+    async def note_verified(self, version: int, time_ms: int) -> None:
+        turns = self._database.kills.get(self._owner, [])
+        turns[:] = [replace(it, verified_ms=time_ms) if it.version == version else it for it in turns]
+        await self.kill_state()
+
+    def _claim(self, batch: Batch, kill: KillState) -> dict[str, Order]:
         existing = {}
         for order in batch.claims:
             if known := self._database.orders.get(order.id):
                 existing[order.id] = self._whole(known)
+            elif refuses(kill, order):
+                existing[order.id] = self._database.orders[order.id] = denied(order, kill.text)
             else:
                 self._database.orders[order.id] = order
         return existing

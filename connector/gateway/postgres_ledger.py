@@ -5,6 +5,7 @@ the path after a restart (read the rows, look up at the venue) is the safe one.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, AsyncCursor
@@ -13,17 +14,23 @@ from psycopg.rows import dict_row
 
 from connector.gateway import postgres_rows as rows
 from connector.gateway.errors import FencedError
+from connector.gateway.kill_state import KILLED, KillState, denied
 from connector.gateway.ledger import Batch
 from connector.gateway.lifecycle import Order
+from connector.gateway.postgres_kill import PostgresKill, newest
 from connector.gateway.postgres_schema import FENCED, migrate
 
 # The statements are made of this package's constants; no value is ever part of their text.
 _CLAIMED = f"{rows.IDENTITY}, {rows.PROGRESS}"
+# After the fence took the account's lock: so this statement sees every kill that was committed before (RISK-8).
 _CLAIM = (
     f"INSERT INTO ledger.orders ({', '.join(rows.names(_CLAIMED))}, epoch) "  # noqa: S608
-    f"SELECT new.*, %s FROM {rows.of_json(_CLAIMED)} "
-    "ON CONFLICT (client_order_id) DO NOTHING RETURNING client_order_id"
+    f"SELECT {', '.join(map(rows.unless_killed, rows.names(_CLAIMED)))}, %s FROM {rows.of_json(_CLAIMED)} "
+    "LEFT JOIN (SELECT killed, by_whom, reason FROM ledger.kill_switch WHERE account = %s "
+    "ORDER BY version DESC LIMIT 1) AS switch ON switch.killed AND new.state = 'claimed' "
+    "ON CONFLICT (client_order_id) DO NOTHING RETURNING client_order_id, reason_code, reason"
 )
+_KILL_VERSION = "SELECT coalesce(max(version), 0) FROM ledger.kill_switch WHERE account = %s"
 _CHANGE = (
     f"UPDATE ledger.orders AS it SET {', '.join(map(rows.assignment, rows.names(rows.PROGRESS)))}, epoch = %s "  # noqa: S608
     f"FROM {rows.of_json(f'client_order_id text, {rows.PROGRESS}')} WHERE it.client_order_id = new.client_order_id"
@@ -55,6 +62,8 @@ _SELECT = (
 # Every statement finds its rows by key. Left to itself the planner, whose statistics of a young table say that it is
 # small, joins by reading all of it, and keeps that plan while the table grows with every order.
 _BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+# A process that is stopped in the middle of a commit must not hold the account's lock against a kill or a takeover.
+_NO_HOLDING = "-c idle_in_transaction_session_timeout=5000"
 
 
 class PostgresLedger:
@@ -66,12 +75,19 @@ class PostgresLedger:
         self._account = ""
         self._owner = ""
         self._epoch = 0
+        self._kill = KillState()
         self._writer: AsyncConnection | None = None
         self._reader: AsyncConnection | None = None
 
+    @property
+    def kill(self) -> KillState:
+        return self._kill
+
     async def start(self, venue: str, account: str, holder: str) -> int:
         self._venue, self._account, self._owner = venue, account, f"{venue}:{account}"
-        self._writer = await AsyncConnection.connect(self._dsn, autocommit=True, prepare_threshold=2, options=_BY_KEY)
+        self._writer = await AsyncConnection.connect(
+            self._dsn, autocommit=True, prepare_threshold=2, options=f"{_BY_KEY} {_NO_HOLDING}"
+        )
         self._reader = await AsyncConnection.connect(self._dsn, autocommit=True, options=_BY_KEY)
         await self._writer.execute("SET synchronous_commit = on")
         await migrate(self._writer)
@@ -79,6 +95,7 @@ class PostgresLedger:
         if row is None:
             raise FencedError(f"account {self._owner}: the ledger gave no epoch; check the table ledger.epoch")
         self._epoch = int(row[0])
+        await self.kill_state()
         return self._epoch
 
     async def close(self) -> None:
@@ -92,16 +109,21 @@ class PostgresLedger:
         try:
             async with connection.pipeline(), connection.transaction():
                 await connection.execute("SELECT ledger.fence(%s, %s)", (self._owner, self._epoch))
+                kill_version = await connection.execute(_KILL_VERSION, (self._owner,))
                 claimed = await self._write(connection, batch)
         except Error as error:
             if error.sqlstate != FENCED:
                 raise
             raise FencedError(f"{error.diag.message_primary}; this process must end") from error
+        if await kill_version.fetchone() != (self._kill.version,):
+            await self.kill_state()
         if claimed is None:
             return {}
-        new = {row[0] for row in await claimed.fetchall()}
+        new = {row[0]: row[2] if row[1] == KILLED else "" for row in await claimed.fetchall()}
         taken = [order.id for order in batch.claims if order.id not in new]
-        return {order.id: order for order in await self._by_id(taken)} if taken else {}
+        existing = {order.id: order for order in await self._by_id(taken)} if taken else {}
+        killed = [order for order in batch.claims if new.get(order.id) and not order.answered]
+        return existing | {order.id: denied(order, new[order.id]) for order in killed}
 
     async def find(self, *, client_order_id: str = "", symbol: str = "", venue_order_id: str = "") -> list[Order]:
         if client_order_id:
@@ -128,11 +150,29 @@ class PostgresLedger:
         )
         return dict(await cursor.fetchall())
 
+    async def kill_state(self) -> KillState:
+        self._kill = await newest(_open(self._reader), self._owner)
+        return self._kill
+
+    async def set_kill(self, *, killed: bool, by: str, reason: str, everything: bool, time_ms: int) -> KillState:
+        self._kill = await self._switch().turn(
+            killed=killed, by=by, reason=reason, everything=everything, time_ms=time_ms
+        )
+        return self._kill
+
+    async def note_verified(self, version: int, time_ms: int) -> None:
+        await self._switch().note_verified(version, time_ms)
+        if self._kill.version == version:
+            self._kill = replace(self._kill, verified_ms=time_ms)
+
+    def _switch(self) -> PostgresKill:
+        return PostgresKill(self._dsn, self._venue, self._account)
+
     async def _write(self, connection: AsyncConnection, batch: Batch) -> AsyncCursor | None:
         claimed = None
         if batch.claims:
             claims = ({**rows.identity(it), **rows.progress(it, settled=False)} for it in batch.claims)
-            claimed = await connection.execute(_CLAIM, (self._epoch, rows.as_json(claims)))
+            claimed = await connection.execute(_CLAIM, (self._epoch, rows.as_json(claims), self._owner))
         if batch.cancels:
             await connection.execute(_REQUEST_CANCEL, (batch.cancels,))
         if batch.fills:

@@ -24,6 +24,17 @@ FILL = (
     "quantity_lots int8, fee text, fee_asset text, realized_pnl text, maker bool, time_ms int8"
 )
 
+# The words of kill_state.denied and kill_state.kill_text.
+_WHEN_KILLED = {
+    "state": "'denied'",
+    "reason_code": "'KILLED'",
+    "reason": (
+        "format('the kill switch is on, turned by %%s: %%s', coalesce(nullif(switch.by_whom, ''), 'somebody'), "
+        "coalesce(nullif(switch.reason, ''), 'no reason given'))"
+    ),
+    "answered_ns": "new.claimed_ns",
+}
+
 
 def names(columns: str) -> list[str]:
     return [column.split()[0] for column in columns.split(", ")]
@@ -41,6 +52,13 @@ def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
 def assignment(name: str) -> str:
     """A cancel request is never taken back, everything else is as the newest change says."""
     return f"{name} = it.{name} OR new.{name}" if name == "cancel_requested" else f"{name} = new.{name}"
+
+
+def unless_killed(name: str) -> str:
+    """A claim's column as it is written; `switch` is the kill switch where it is on, else NULL. See kill_state."""
+    if name not in _WHEN_KILLED:
+        return f"new.{name}"
+    return f"CASE WHEN switch.killed THEN {_WHEN_KILLED[name]} ELSE new.{name} END"
 
 
 def identity(order: Order) -> dict[str, Any]:

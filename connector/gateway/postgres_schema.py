@@ -94,6 +94,21 @@ MIGRATIONS: tuple[str, ...] = (
     END
     $$;
     """,
+    """
+    -- Every turn of the kill switch, the newest version is how it stands (RISK-8). A turn locks the account's row of
+    -- ledger.epoch, which every commit of a gateway shares: so the two have one order.
+    CREATE TABLE ledger.kill_switch (
+        account     text NOT NULL,
+        version     bigint NOT NULL,
+        killed      boolean NOT NULL,
+        time_ms     bigint NOT NULL,
+        by_whom     text NOT NULL,
+        reason      text NOT NULL,
+        everything  boolean NOT NULL,
+        verified_ms bigint NOT NULL DEFAULT 0,
+        PRIMARY KEY (account, version)
+    );
+    """,
 )
 
 

@@ -69,7 +69,7 @@ class Pipeline:
         ours = embedded(settings)
         if ours:
             self._on_step("starting " + " and ".join(server.name.capitalize() for server in ours))
-            await self.supervisor.start(*(server_spec(server) for server in ours))
+            await self.supervisor.start(*(server_spec(server, settings) for server in ours))
         settings = wire(settings, await reach(settings, ours))
         log = LogAddress(settings.bootstrap or "", settings.kafka.topic_prefix)
         await await_groups(log.bootstrap)

@@ -78,10 +78,11 @@ def wire(settings: Settings, servers: Servers) -> Settings:
     wired = _with(wired, "postgres", {"dsn": servers.dsn})
     if settings.trades_on_paper:
         paper = settings.venue
+        reached_at = paper.reached_at or f"{paper.host}:{paper.port}"
         connection = settings.connector.venue.model_copy(
             update={
-                "rest_url": f"http://{paper.host}:{paper.port}",
-                "ws_url": f"ws://{paper.host}:{paper.port}",
+                "rest_url": f"http://{reached_at}",
+                "ws_url": f"ws://{reached_at}",
                 "api_key": paper.api_key,
                 "api_secret": paper.api_secret,
             }
@@ -108,15 +109,17 @@ def addresses(settings: Settings) -> dict[str, Address]:
     }
 
 
-def server_spec(server: EmbeddedServer) -> Spec:
+def server_spec(server: EmbeddedServer, settings: Settings) -> Spec:
     """Kafka or Postgres; restarted on the same port."""
-    return Spec(server.name, server.prepare, server.is_ready, folder=server.folder)
+    patience = settings.supervisor.model_dump()
+    return Spec(server.name, server.prepare, server.is_ready, folder=server.folder, **patience)
 
 
 def process_spec(name: str, settings: Settings, address: Address, http: HttpClient) -> Spec:
     """One of our own processes; its settings go through its environment, secrets included."""
     command = Command((sys.executable, "-m", "tapeline", name), stop_signal=SIGTERM, stop_s=_STOP_S)
-    return Spec(name, lambda: command, _health(http, address), environment=handed_over(settings))
+    patience = settings.supervisor.model_dump()
+    return Spec(name, lambda: command, _health(http, address), environment=handed_over(settings), **patience)
 
 
 def _health(http: HttpClient, address: Address) -> Callable[[], Awaitable[bool]]:

@@ -52,6 +52,19 @@ class PostgresSettings(BaseModel):
     dsn: SecretStr | None = None
 
 
+class SupervisorSettings(BaseModel):
+    """How patient `tapeline up` is with its processes, in seconds.
+
+    One that is ready but silent for `hung_s` is killed; one that was ready for `clean_slate_s` is started again at once
+    after its next death, others after 1, 2, 4 … 30 s.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hung_s: float = Field(default=60.0, gt=0)
+    clean_slate_s: float = Field(default=60.0, ge=0)
+
+
 class Settings(BaseSettings):
     """Everything, checked. Made by `load_settings`."""
 
@@ -63,6 +76,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     kafka: KafkaSettings = KafkaSettings()
     postgres: PostgresSettings = PostgresSettings()
+    supervisor: SupervisorSettings = SupervisorSettings()
     venue: VenueSettings
     connector: ConnectorSettings = ConnectorSettings()
     agents: AgentsSettings

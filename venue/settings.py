@@ -20,6 +20,8 @@ class VenueSettings(BaseModel):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8787, ge=0, le=65_535)
+    reached_at: str | None = Field(default=None, pattern=r"^[^\s:]+:\d+$")
+    """host:port the connector is told instead of ours: of something in between, such as a proxy that misbehaves."""
     data_dir: Path
     api_key: SecretStr
     api_secret: SecretStr

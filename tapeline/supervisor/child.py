@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 
 from tapeline.embedded.server import Command
 from tapeline.errors import TapelineError
-from tapeline.supervisor.backoff import BackOff
+from tapeline.supervisor.backoff import HEALTHY_S, BackOff
 from tapeline.supervisor.log_file import LogFile, parse_line
 
 Record = dict[str, Any]
@@ -38,7 +38,7 @@ class Spec:
 
     `prepare` may block (it runs in a thread) and is called before every start. `is_ready` asks the process itself.
     `environment` is added to ours and may hold secrets; the command may not. A process that does not answer for
-    `hung_s` after it was ready is killed and started again.
+    `hung_s` after it was ready is killed and started again. After `clean_slate_s` its earlier deaths are forgotten.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Spec:
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
     hung_s: float = 60.0
+    clean_slate_s: float = HEALTHY_S
 
 
 class Guard(Protocol):
@@ -83,7 +84,7 @@ class Child:
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._complaints: deque[str] = deque(maxlen=5)
-        self._back_off = BackOff()
+        self._back_off = BackOff(clean_slate_s=spec.clean_slate_s)
         self._ready_at: float | None = None
         self._was_ready = False
 

@@ -22,6 +22,7 @@ from typing import Any, Final, TypeVar, overload
 
 import psutil
 
+from reliability.result import TrialError
 from tapeline.http_client import HttpClient
 
 COMMAND: Final = (sys.executable, "-m", "tapeline")
@@ -29,10 +30,6 @@ LIMIT_S: Final = 240.0
 _POLL_S: Final = 0.05
 _END_S: Final = 25.0
 FoundT = TypeVar("FoundT")
-
-
-class TrialError(Exception):
-    """A trial could not be carried out, or what it waited for did not come. Says what, and where the evidence is."""
 
 
 @dataclass

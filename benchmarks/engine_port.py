@@ -30,19 +30,20 @@ _MANY = 1_000_000
 
 
 class EnginePort:
-    """One account on one instrument with room for every order of a run. Raises what the connector's errors name."""
+    """One account with room for every order of a run. Raises what the connector's errors name."""
 
     name = VENUE
     account = ACCOUNT
 
-    def __init__(self, symbol: str) -> None:
-        self._symbol = symbol
-        listed = replace(LISTED[symbol], max_open_orders=_MANY)
-        self._engine = Engine([listed], EngineSettings(initial_balance=Decimal(10**12)))
-        self._engine.quote(symbol, _now_ms(), MID_TICKS - 1, 1_000, MID_TICKS + 1, 1_000)
+    def __init__(self, *symbols: str) -> None:
+        self._symbols = symbols
+        listed = [replace(LISTED[symbol], max_open_orders=_MANY) for symbol in symbols]
+        self._engine = Engine(listed, EngineSettings(initial_balance=Decimal(10**12)))
+        for symbol in symbols:
+            self._engine.quote(symbol, _now_ms(), MID_TICKS - 1, 1_000, MID_TICKS + 1, 1_000)
 
     async def start(self) -> Sequence[Instrument]:
-        return [instrument(self._symbol)]
+        return [instrument(symbol) for symbol in self._symbols]
 
     async def close(self) -> None:
         """Nothing is open."""

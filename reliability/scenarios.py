@@ -25,4 +25,22 @@ class Scenario:
     run: Callable[[int], Result]
 
 
-SCENARIOS: Final[tuple[Scenario, ...]] = ()
+def _duplicate_intents(intents: int) -> Result:
+    from reliability.chaos import duplicate_intents
+
+    return duplicate_intents.run(intents)
+
+
+SCENARIOS: Final[tuple[Scenario, ...]] = (
+    Scenario(
+        name="duplicate-intents",
+        about="Intents on a real Kafka, one in ten repeated in the same bytes or made anew, most of them long after "
+        "and over restarts, through the gateway with its ledger in a real Postgres. The venue is the matching engine in "
+        "the same process; it counts what it is asked for and frees the ids of ended orders. Judged by the venue's "
+        "count, the ledger's rows and the updates on the log.",
+        unit="intents",
+        size=10_000,
+        long_size=100_000,
+        run=_duplicate_intents,
+    ),
+)

@@ -12,9 +12,9 @@ import pytest
 
 from agents.main import pure_agents
 from agents.settings import AgentsSettings
-from tests.integration.agents.evidence import contain, last_events, verify
-from tests.integration.agents.market import Feed, give_past
-from tests.integration.agents.workers import Workers
+from reliability.chaos.agent_evidence import contain, last_events, verify
+from reliability.chaos.agent_market import Feed, give_past
+from reliability.chaos.agent_workers import Workers
 from topics import admin
 from topics.log import LogAddress
 

@@ -15,8 +15,8 @@ from agents.keys import Cause, Fact
 from agents.settings import VolatilitySettings
 from agents.stateful import OwnershipError, StatefulAgent
 from agents.volatility_agent import VolatilityAgent
-from tests.integration.agents.evidence import read_all
-from tests.integration.agents.market import ENVELOPE, GRAIN
+from reliability.chaos.agent_evidence import read_all
+from reliability.chaos.agent_market import ENVELOPE, GRAIN
 from topics import admin
 from topics.catalogue import ALERTS, BY_NAME, MARKET, VOLATILITY_STATE
 from topics.codec import Record, decode, encode

@@ -1,7 +1,6 @@
 """Intents from a real log through the gateway with its real ledger to a venue in the process."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -9,6 +8,7 @@ from connector.gateway import metrics
 from connector.gateway.gateway import Gateway
 from connector.gateway.postgres_ledger import PostgresLedger
 from connector.gateway.settings import GatewaySettings
+from reliability.chaos import duplicate_intents
 from tests.integration.connector.gateway.conftest import cancelling, cancelling_all, placing, put
 from tests.integration.connector.gateway.gateway_process import LIMITS
 from tests.unit.connector.gateway.given import OTHER_SYMBOL, SYMBOL, ours
@@ -62,25 +62,12 @@ async def running(log: LogAddress, dsn: str, venue: ScriptedVenue) -> AsyncItera
 
 
 async def test_ten_thousand_intents_with_repeats_make_no_double_order(log: LogAddress, postgres_database: str) -> None:
-    """WF-1, WF-2: one in ten repeated: 0 double orders, the count of suppressed ones is exact, also over a restart."""
-    first = [placing(number, (SYMBOL, OTHER_SYMBOL)[number % 2]) for number in range(9_000)]
-    repeats = [placing(number * 9, (SYMBOL, OTHER_SYMBOL)[number * 9 % 2]) for number in range(1_000)]
-    mixed = [*first[:4_500], *repeats[:400], *first[4_500:], *repeats[400:]]
-    venue = ScriptedVenue(SYMBOL, OTHER_SYMBOL)
+    """WF-1, WF-2: one in ten repeated: 0 double orders, the count of suppressed ones is exact, also over restarts."""
     counted = metrics.DUPLICATES_SUPPRESSED._value.get()
-    await put(log, mixed)
-    async with running(log, postgres_database, venue) as it:
-        outcomes = await it.until_handled(10_000)
-        assert it.gateway.status()["duplicates_suppressed"] == 1_000
-    assert outcomes == {"accepted": 9_000, "duplicate": 1_000}
+    found = await duplicate_intents.trial(log, postgres_database, 10_000)
+    assert found.violations == []
+    assert found.measures["suppressed"] == found.measures["repeated"] == 1_000
     assert metrics.DUPLICATES_SUPPRESSED._value.get() - counted == 1_000
-    assert len(venue.placed) == 9_000
-    assert set(venue.placed.values()) == {1}
-    assert Counter(update.client_order_id for update in it.updates) == venue.placed
-    await put(log, [placing(9_001, SYMBOL), placing(1, OTHER_SYMBOL)])
-    async with running(log, postgres_database, venue) as again:
-        assert await again.until_handled(2) == {"accepted": 1, "duplicate": 1}
-    assert set(venue.placed.values()) == {1}
 
 
 async def test_a_cancel_right_behind_its_placement_finds_it(log: LogAddress, postgres_database: str) -> None:

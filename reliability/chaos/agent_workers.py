@@ -11,8 +11,8 @@ from typing import IO
 
 from topics.log import LogAddress
 
-ENTRY = Path(__file__).with_name("worker.py")
-REPOSITORY = ENTRY.parents[3]
+ENTRY = Path(__file__).with_name("agent_worker.py")
+REPOSITORY = ENTRY.parents[2]
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Workers:
         self._logs.clear()
 
     def told(self) -> str:
-        """The last lines of every worker, for a failing test."""
+        """The last lines of every worker, for a report."""
         lines = []
         for path in sorted(self.folder.glob("*.log")):
             lines += [f"--- {path.name}", *path.read_text().splitlines()[-5:]]

@@ -1,4 +1,4 @@
-"""A worker process for the tests: `python worker.py BOOTSTRAP NAMESPACE WORKER_ID DATA_DIR gate|no-gate`."""
+"""One agents' process for trials: `python agent_worker.py BOOTSTRAP NAMESPACE WORKER_ID DATA_DIR gate|no-gate`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class NoGate(Gate):
     async def wait(self) -> Pass:
         return self._pass
 
-    def holds(self, granted: Pass) -> bool:
+    def holds(self, granted: Pass) -> bool:  # noqa: ARG002 - the gate's signature
         return True
 
-    def admits(self, granted: Pass, partition: int, group_generation: int | None) -> bool:
+    def admits(self, granted: Pass, partition: int, group_generation: int | None) -> bool:  # noqa: ARG002 - as above
         return True
 
 

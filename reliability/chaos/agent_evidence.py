@@ -14,7 +14,7 @@ from typing import Any
 from aiokafka import ConsumerRecord
 
 from agents.keys import Fact, Key, PureAgent, empty_record, in_fold_order, outbox_of
-from tests.integration.agents.market import PAST
+from reliability.chaos.agent_market import PAST
 from topics.catalogue import INTENTS, RISK, SLOTS, Topic
 from topics.codec import decode
 from topics.log import LogAddress, partitions_of, read_to_end, reader

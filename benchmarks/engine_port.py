@@ -13,7 +13,7 @@ from decimal import Decimal
 from benchmarks.market import VENUE
 from benchmarks.workload import ACCOUNT, instrument
 from connector.errors import OrderNotFoundError, VenueRejectedError
-from connector.port import OrderReport, OrderRequest, StreamLost, VenueFill, VenueOrder
+from connector.port import OrderReport, OrderRequest, Outcome, StreamLost, VenueFill, VenueOrder, outcome_of
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate, Balance, FundingPayment
 from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, SIDE_SELL, TIME_IN_FORCE_POST_ONLY
 from topics.v1.funding_pb2 import FundingUpdate
@@ -65,12 +65,21 @@ class EnginePort:
             raise VenueRejectedError(f"the engine answered {first} to a new order")
         return _venue_order(first.order, ORDER_STATUS_ACCEPTED)
 
+    async def place_batch(self, requests: Sequence[OrderRequest]) -> list[Outcome]:
+        return [await outcome_of(self.place(request)) for request in requests]
+
     async def cancel(self, symbol: str, *, client_order_id: str = "", venue_order_id: str = "") -> VenueOrder:
         order = self._open(symbol, client_order_id, venue_order_id)
         if order is None:
             raise OrderNotFoundError(f"{symbol}: no open order {client_order_id or venue_order_id}")
         self._engine.cancel(order.order_id, _now_ms())
         return _venue_order(order, ORDER_STATUS_CANCELED)
+
+    async def cancel_batch(self, symbol: str, venue_order_ids: Sequence[str]) -> list[Outcome]:
+        return [await outcome_of(self.cancel(symbol, venue_order_id=it)) for it in venue_order_ids]
+
+    async def cancel_all(self, symbol: str) -> None:
+        self._engine.cancel_all(symbol, _now_ms())
 
     async def find_order(
         self, symbol: str, *, client_order_id: str = "", venue_order_id: str = ""

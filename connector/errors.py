@@ -79,6 +79,12 @@ class UnknownSymbolError(VenueRejectedError):
     code = "UNKNOWN_SYMBOL"
 
 
+class UnsupportedError(VenueRejectedError):
+    """The venue has no such call."""
+
+    code = "UNSUPPORTED"
+
+
 class AuthenticationError(VenueRejectedError):
     """The key, its signature or its permissions are refused (GRPC-4)."""
 

@@ -3,11 +3,12 @@
 Quantities and prices are lots and ticks of the instrument's scale; money in quote or asset units is Decimal.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from connector.errors import VenueError
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate, FundingPayment
 from topics.v1.funding_pb2 import FundingUpdate
 from topics.v1.instruments_pb2 import Instrument
@@ -61,6 +62,16 @@ class VenueFill:
 
 
 OrderReport = VenueOrder | VenueFill
+Outcome = VenueOrder | VenueError
+"""What became of one item of a batch (ORD-2)."""
+
+
+async def outcome_of(call: Awaitable[VenueOrder]) -> Outcome:
+    """The answer, or the error as a value: for a venue whose batches are single calls."""
+    try:
+        return await call
+    except VenueError as error:
+        return error
 
 
 class StreamLost:
@@ -81,7 +92,22 @@ class VenuePort(Protocol):
     async def place(self, request: OrderRequest) -> VenueOrder:
         """Sends once, never retries."""
 
+    async def place_batch(self, requests: Sequence[OrderRequest]) -> list[Outcome]:
+        """One outcome for each request, in their order, in as few calls as the venue allows (ORD-2). Never retries.
+
+        Raises nothing of the venue's: an error of a whole call is the outcome of each of its items.
+        """
+
     async def cancel(self, symbol: str, *, client_order_id: str = "", venue_order_id: str = "") -> VenueOrder: ...
+
+    async def cancel_batch(self, symbol: str, venue_order_ids: Sequence[str]) -> list[Outcome]:
+        """As `place_batch`. OrderNotFoundError is the outcome for an order that is not open."""
+
+    async def cancel_all(self, symbol: str) -> None:
+        """Every open order of the account on the symbol, those of others too, in one call.
+
+        Raises UnsupportedError where the venue has no such call.
+        """
 
     async def find_order(
         self, symbol: str, *, client_order_id: str = "", venue_order_id: str = ""

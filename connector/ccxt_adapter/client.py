@@ -4,9 +4,12 @@ Decides nothing about orders. Every venue answer with an error status leaves as 
 it; every websocket frame is offered to the tap first.
 """
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import aiohttp
 
 from connector.ccxt_adapter.loading import exchange_class
 from connector.ccxt_adapter.urls import point_at
@@ -68,6 +71,17 @@ def make_exchange(venue: VenueConnection, taps: Taps) -> Any:
 
 def _tapped(base: type[Any], taps: Taps) -> type[Any]:
     class TappedExchange(base):  # type: ignore[misc]
+        session: Any
+        ssl_context: Any
+
+        def open(self, lazy: bool = False) -> None:
+            """aiohttp's default of 100 connections would queue cancels behind placements that wait (ORD-3)."""
+            if self.session is None and not (lazy and self.closed_by_user):
+                self.ssl_context = self.ssl_context or ssl.create_default_context(cafile=self.cafile)
+                self.tcp_connector = aiohttp.TCPConnector(ssl=self.ssl_context, limit=0)
+                self.session = aiohttp.ClientSession(connector=self.tcp_connector)
+            super().open(lazy)
+
         def handle_message(self, client: Any, message: Any) -> None:
             if not taps.frame(message):
                 super().handle_message(client, message)
@@ -82,6 +96,8 @@ def _tapped(base: type[Any], taps: Taps) -> type[Any]:
         ) -> Any:  # fmt: skip
             if status >= 400:
                 raise _answer(status, reason, headers, body, response)
+            if isinstance(response, list):
+                return None  # a batch: each of its answers speaks for itself, a single refusal too
             return super().handle_errors(
                 status, reason, url, method, headers, body, response, request_headers, request_body
             )

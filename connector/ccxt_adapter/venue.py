@@ -11,17 +11,18 @@ from typing import Any, TypeVar
 
 from connector.ccxt_adapter import binance_replies as replies
 from connector.ccxt_adapter import history
+from connector.ccxt_adapter.batches import Batches
 from connector.ccxt_adapter.candles import CandleGap
 from connector.ccxt_adapter.client import Taps, make_exchange
 from connector.ccxt_adapter.errors import translate
 from connector.ccxt_adapter.instruments import Listing, listing_of
+from connector.ccxt_adapter.order_arguments import order_arguments, told
 from connector.ccxt_adapter.streams import Streams
 from connector.errors import ConnectorError, OrderNotFoundError, UnknownSymbolError, VenueError
-from connector.port import OrderReport, OrderRequest, StreamLost, VenueFill, VenueOrder
+from connector.port import OrderReport, OrderRequest, Outcome, StreamLost, VenueFill, VenueOrder
 from connector.settings import VenueConnection
 from observability.logs import get_logger
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate, FundingPayment
-from topics.v1.common_pb2 import OrderType, Side, TimeInForce
 from topics.v1.funding_pb2 import FundingUpdate
 from topics.v1.instruments_pb2 import Instrument
 from topics.v1.market_pb2 import MarketEvent
@@ -31,15 +32,9 @@ ReplyT = TypeVar("ReplyT")
 
 DIALECTS = ("binanceusdm",)
 NEEDED = (
-    "createOrder", "cancelOrder", "fetchOrder", "fetchOpenOrders",
+    "createOrder", "createOrders", "cancelOrder", "cancelOrders", "cancelAllOrders", "fetchOrder", "fetchOpenOrders",
     "watchBidsAsks", "watchTradesForSymbols", "watchOHLCVForSymbols", "watchMarkPrices", "watchOrders",
 )  # fmt: skip
-_TIME_IN_FORCE: Mapping[int, dict[str, Any]] = {
-    TimeInForce.TIME_IN_FORCE_GTC: {"timeInForce": "GTC"},
-    TimeInForce.TIME_IN_FORCE_IOC: {"timeInForce": "IOC"},
-    TimeInForce.TIME_IN_FORCE_FOK: {"timeInForce": "FOK"},
-    TimeInForce.TIME_IN_FORCE_POST_ONLY: {"timeInForce": "GTX"},
-}
 # How far before a funding payment's account update its entry in the income history may lie.
 _FUNDING_LOOK_BACK_MS = 60_000
 # A venue whose clock is further away than this plays a tape in a time of its own: its newest orders are read instead.
@@ -60,6 +55,7 @@ class CcxtVenue:
         self.account = venue.account
         self._venue = venue
         self._exchange = make_exchange(venue, Taps(frame=self._on_frame, connected=self._on_connected))
+        self._batches = Batches(self._exchange, self._change)
         self._streams: Streams | None = None
         self._listings: dict[str, Listing] = {}
 
@@ -81,20 +77,13 @@ class CcxtVenue:
 
     async def place(self, request: OrderRequest) -> VenueOrder:
         listing = self._of(request.symbol)
-        limit = request.type == OrderType.ORDER_TYPE_LIMIT
-        side = "buy" if request.side == Side.SIDE_BUY else "sell"
-        params: dict[str, Any] = {"clientOrderId": request.client_order_id}
-        if limit:
-            params |= _TIME_IN_FORCE[request.time_in_force]
-        if request.reduce_only:
-            params["reduceOnly"] = True
-        amount = listing.amount(request.quantity_lots)
-        price = listing.price(request.price_ticks) if limit else None
         raw = await self._change(
-            f"placing {side} {amount} {request.symbol} at {price or 'market'} ({request.client_order_id})",
-            self._exchange.create_order(listing.unified, "limit" if limit else "market", side, amount, price, params),
+            f"placing {told(listing, request)}", self._exchange.create_order(*order_arguments(listing, request))
         )
         return replies.order(raw["info"], listing.scale)
+
+    async def place_batch(self, requests: Sequence[OrderRequest]) -> list[Outcome]:
+        return await self._batches.place([(self._of(request.symbol), request) for request in requests])
 
     async def cancel(self, symbol: str, *, client_order_id: str = "", venue_order_id: str = "") -> VenueOrder:
         listing = self._of(symbol)
@@ -103,6 +92,13 @@ class CcxtVenue:
             self._exchange.cancel_order(venue_order_id, listing.unified, _by_client_id(client_order_id)),
         )
         return replies.order(raw["info"], listing.scale)
+
+    async def cancel_batch(self, symbol: str, venue_order_ids: Sequence[str]) -> list[Outcome]:
+        return await self._batches.cancel(self._of(symbol), venue_order_ids)
+
+    async def cancel_all(self, symbol: str) -> None:
+        listing = self._of(symbol)
+        await self._change(f"cancelling every order of {symbol}", self._exchange.cancel_all_orders(listing.unified))
 
     async def find_order(
         self, symbol: str, *, client_order_id: str = "", venue_order_id: str = ""

@@ -68,7 +68,16 @@ class VenueServer:
 class RemoteVenue(ScriptedVenue):
     """The port as the gateway's process sees it: every call goes over the socket."""
 
-    _REMOTE = ("cancel", "find_order", "open_orders", "orders_since", "fills", "snapshot", "mark_price")
+    _REMOTE = (
+        "cancel",
+        "cancel_all",
+        "find_order",
+        "open_orders",
+        "orders_since",
+        "fills",
+        "snapshot",
+        "mark_price",
+    )
 
     def __init__(self, *symbols: str) -> None:
         super().__init__(*symbols)

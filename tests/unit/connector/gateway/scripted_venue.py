@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from connector.errors import DuplicateOrderError, OrderNotFoundError, VenueUnavailableError
-from connector.port import OrderReport, OrderRequest, StreamLost, VenueFill, VenueOrder
+from connector.port import OrderReport, OrderRequest, Outcome, StreamLost, VenueFill, VenueOrder, outcome_of
 from tests.unit.connector.gateway.given import ACCOUNT, SYMBOL, VENUE, execution, instrument, report
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate, FundingPayment
 from topics.v1.common_pb2 import SIDE_BUY
@@ -52,6 +52,10 @@ class ScriptedVenue:
         self.cancels: Counter[str] = Counter()
         self.script: deque[Behaviour] = deque()
         self.cancel_script: deque[Exception] = deque()
+        self.cancel_all_script: deque[Exception] = deque()
+        self.batches: list[int] = []
+        self.cancel_batches: list[int] = []
+        self.cancel_alls: Counter[str] = Counter()
         self.find_script: deque[Exception] = deque()
         self.history_script: deque[Exception] = deque()
         self.positions_lots: Counter[str] = Counter()
@@ -80,6 +84,10 @@ class ScriptedVenue:
             raise behaviour.raises_after
         return order
 
+    async def place_batch(self, requests: Sequence[OrderRequest]) -> list[Outcome]:
+        self.batches.append(len(requests))
+        return [await outcome_of(self.place(request)) for request in requests]
+
     async def cancel(self, symbol: str, *, client_order_id: str = "", venue_order_id: str = "") -> VenueOrder:
         if self.cancel_script:
             raise self.cancel_script.popleft()
@@ -88,6 +96,18 @@ class ScriptedVenue:
             raise OrderNotFoundError("Unknown order sent.")
         self.cancels[order.client_order_id] += 1
         return await self.end(order.venue_order_id, ORDER_STATUS_CANCELED)
+
+    async def cancel_batch(self, symbol: str, venue_order_ids: Sequence[str]) -> list[Outcome]:
+        self.cancel_batches.append(len(venue_order_ids))
+        return [await outcome_of(self.cancel(symbol, venue_order_id=it)) for it in venue_order_ids]
+
+    async def cancel_all(self, symbol: str) -> None:
+        self.cancel_alls[symbol] += 1
+        if self.cancel_all_script:
+            raise self.cancel_all_script.popleft()
+        for order in await self.open_orders(symbol):
+            self.cancels[order.client_order_id] += 1
+            await self.end(order.venue_order_id, ORDER_STATUS_CANCELED)
 
     async def find_order(
         self, symbol: str, *, client_order_id: str = "", venue_order_id: str = ""

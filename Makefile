@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := topics connector agents projections venue observability tapeline reliability
 ARGS ?=
+WORKERS ?= 2
 
 .PHONY: help setup run test lint format types proto proto-check release-schema bench reliability clean
 
@@ -29,8 +30,8 @@ $(STAMP): pyproject.toml constraints.txt
 run: $(STAMP) ## start the whole pipeline on this machine and trade on the paper venue (ARGS="--duration 60")
 	@$(BIN)/tapeline up $(ARGS)
 
-test: $(STAMP) ## every test; starts its own Kafka and Postgres (ARGS="-k name")
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## every test; starts its own Kafka and Postgres (ARGS="-k name", WORKERS=0 for one process)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(STAMP) ## ruff, import contracts, buf lint and breaking, generated code fresh
 	@$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Final
 
 from reliability.result import Result
@@ -25,22 +26,55 @@ class Scenario:
     run: Callable[[int], Result]
 
 
-def _duplicate_intents(intents: int) -> Result:
-    from reliability.chaos import duplicate_intents
+def trial_in(module: str) -> Callable[[int], Result]:
+    """The module's `run`, imported when it is called."""
 
-    return duplicate_intents.run(intents)
+    def run(size: int) -> Result:
+        result: Result = import_module(module).run(size)
+        return result
+
+    return run
 
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     Scenario(
         name="duplicate-intents",
         about="Intents on a real Kafka, one in ten repeated in the same bytes or made anew, most of them long after "
-        "and over restarts, through the gateway with its ledger in a real Postgres. The venue is the matching engine in "
-        "the same process; it counts what it is asked for and frees the ids of ended orders. Judged by the venue's "
+        "and over restarts, through the gateway with its ledger in a real Postgres. The venue is the matching engine "
+        "in the same process; it counts what it is asked for and frees the ids of ended orders. Judged by the venue's "
         "count, the ledger's rows and the updates on the log.",
         unit="intents",
         size=10_000,
         long_size=100_000,
-        run=_duplicate_intents,
+        run=trial_in("reliability.chaos.duplicate_intents"),
+    ),
+    Scenario(
+        name="broker-kills",
+        about="kill -9 of an embedded Kafka under about 5,000 messages a second from the product's producer, each of "
+        "them numbered, with the product's reader following; then of the broker of a pipeline that trades. Judged by "
+        "what was acknowledged, what the log holds in which order, what the reader saw, and `tapeline check`.",
+        unit="kills",
+        size=2,
+        long_size=5,
+        run=trial_in("reliability.chaos.broker_kills"),
+    ),
+    Scenario(
+        name="projector-kills",
+        about="kill -9 of `tapeline projections` at random moments while it folds a log of trading in small batches; "
+        "the live tables are compared with a rebuild.",
+        unit="kills",
+        size=5,
+        long_size=20,
+        run=trial_in("reliability.chaos.projector_kills"),
+    ),
+    Scenario(
+        name="rebuild-kills",
+        about="kill -9 of `tapeline rebuild` right after one of its transactions or soon after its start, and run "
+        "again until it ends: 50,000 market events a kill, at most a million. Every rebuild that ends, resumed or "
+        "not, is compared with one that nobody disturbed.",
+        unit="kills",
+        size=5,
+        long_size=20,
+        run=trial_in("reliability.chaos.rebuild_kills"),
     ),
 )

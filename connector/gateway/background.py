@@ -28,6 +28,11 @@ class Background:
         task.add_done_callback(self._done)
         return task
 
+    def own(self, task: "asyncio.Task[Any]") -> None:
+        """Ends it with all others; its failure is an answer to those who wait for it, not the gateway's end."""
+        self._tasks.add(task)
+        task.add_done_callback(self._heard)
+
     def check(self) -> None:
         """Raises where nothing can be done any more, so that nobody waits for a task that has ended."""
         if self._failure is not None:
@@ -54,6 +59,11 @@ class Background:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _heard(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # asked for, so that a failure whose waiters have all gone is not reported as lost
 
     def _done(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)

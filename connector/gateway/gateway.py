@@ -31,6 +31,7 @@ from connector.gateway.live_orders import LiveOrders
 from connector.gateway.lookups import Lookups
 from connector.gateway.placing import PlaceResult, Placing
 from connector.gateway.reconciliation import Reconciliation
+from connector.gateway.reconciling import Reconciling
 from connector.gateway.reports import Reports
 from connector.gateway.settings import GatewaySettings, RiskLimits
 from connector.port import OrderReport, OrderRequest, VenuePort
@@ -97,7 +98,7 @@ class Gateway:
         )
         self._lookups.connect(fetch_fills=self._reconciliation.fetch_fills, cancel_again=self._cancelling.again)
         self._intents = Intents(self._desk, self._placing, self._cancelling)
-        self._ready = asyncio.Event()
+        self._reconciling = Reconciling(self._desk, self._reconciliation)
         self._epoch = 0
 
     async def start(self) -> None:
@@ -110,8 +111,8 @@ class Gateway:
         desk.background.spawn(desk.journal.run(), name="journal")
         desk.background.spawn(desk.alerts.run(), name="alerts")
         await self._reconciliation.load()
-        await self._start_up()
-        desk.background.spawn(self._keep_reconciled(), name="reconciliation")
+        await self._reconciling.begin(self._epoch)
+        desk.background.spawn(self._reconciling.run(), name="reconciliation")
 
     async def stop(self) -> None:
         """Waits a little for placements under way; what is left is claimed, and the next start looks it up.
@@ -167,13 +168,9 @@ class Gateway:
     async def on_stream_lost(self) -> None:
         """The user stream is back after a cut: what happened meanwhile is fetched (STREAM-1)."""
         for _ in range(_STREAM_LOST_TRIES):
-            try:
-                await self._reconciliation.run()
-            except VenueError as error:
-                _log.warning("reconciliation after a cut stream will be tried again", error=str(error))
-                await self._desk.clock.sleep(self._desk.settings.lookup_retry_s)
-            else:
+            if await self._reconciling.now():
                 return
+            await self._desk.clock.sleep(self._desk.settings.lookup_retry_s)
 
     async def on_account(self, update: AccountUpdate) -> None:
         self._positions.on_account(update)
@@ -208,6 +205,7 @@ class Gateway:
             "epoch": self._epoch,
             "open_orders": len(desk.orders.open()),
             "unknown_orders": desk.orders.unknown_count,
+            "unknown_oldest_s": round(desk.orders.oldest_unknown_s(), 1),
             "awaiting_fills": len(desk.orders.awaiting_fills()),
             "duplicates_suppressed": self._placing.duplicates_suppressed,
             "intents": dict(self._intents.outcomes),
@@ -215,12 +213,15 @@ class Gateway:
             "unsaid_updates": desk.journal.backlog,
             "exposure_quote": format(total_exposure(desk.orders.exposures), "f"),
             "positions": {symbol: it.position_lots for symbol, it in desk.orders.exposures.items()},
-            "reconciliations": self._reconciliation.runs,
-            "last_corrections": self._reconciliation.last_corrections,
+            **self._reconciling.status(),
         }
 
     async def run_intents(self, log: LogAddress) -> None:
-        """Carries out intents from where the ledger stands. Waits while placing is halted. Raises what ends it."""
+        """Carries out intents from where the ledger stands. Raises what ends it.
+
+        Waits for the first reconciliation as long as `reconcile_patience_s`; while placing is halted for longer,
+        placements are answered DENIED with code HALTED, so that strategies know, and cancels are carried out.
+        """
         failed = asyncio.ensure_future(self.wait_failed())
         work = asyncio.ensure_future(self._intents_when_ready(log))
         try:
@@ -233,27 +234,5 @@ class Gateway:
             await asyncio.gather(failed, work, return_exceptions=True)
 
     async def _intents_when_ready(self, log: LogAddress) -> None:
-        await self._ready.wait()
+        await self._reconciling.decided.wait()
         await self._intents.run(log)
-
-    async def _start_up(self) -> None:
-        try:
-            corrections = await self._reconciliation.start_up()
-        except VenueError as error:
-            self._desk.halted = f"not reconciled with the venue: {error}"
-            _log.error("placing is halted", reason=self._desk.halted)
-        else:
-            self._desk.halted = ""
-            self._ready.set()
-            _log.info("reconciled with the venue", corrections=corrections, epoch=self._epoch)
-
-    async def _keep_reconciled(self) -> None:
-        while True:
-            await self._desk.clock.sleep(self._desk.settings.reconcile_interval_s)
-            if not self._ready.is_set():
-                await self._start_up()
-                continue
-            try:
-                await self._reconciliation.run()
-            except VenueError as error:
-                _log.warning("reconciliation failed, will be repeated", error=str(error))

@@ -42,6 +42,7 @@ TERMINAL = frozenset(
 NOT_RECEIVED = "NOT_RECEIVED"
 VANISHED = "VANISHED"
 CANCELED_BEFORE_SENT = "CANCELED_BEFORE_SENT"
+ADOPTED = "ADOPTED"
 # Ends we concluded ourselves: a venue that shows such an order alive holds what nobody counts on any more.
 CONCLUDED = frozenset({NOT_RECEIVED, VANISHED, CANCELED_BEFORE_SENT, "NOT_SENT", "RATE_LIMITED"})
 
@@ -114,7 +115,15 @@ class Uncertain:
     reason: str
 
 
-News = VenueOrder | VenueFill | Ended | Uncertain
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A look-up found the order at the venue: `by` is the witness. One nobody had answered for is adopted by it."""
+
+    order: VenueOrder
+    by: str
+
+
+News = VenueOrder | VenueFill | Ended | Uncertain | Found
 
 
 def decide(order: Order, news: News, *, source: int, now_ns: int) -> list[OrderUpdate]:
@@ -122,6 +131,8 @@ def decide(order: Order, news: News, *, source: int, now_ns: int) -> list[OrderU
     match news:
         case VenueOrder():
             return _on_report(order, news, source, now_ns)
+        case Found():
+            return _on_found(order, news, source, now_ns)
         case VenueFill():
             return _on_fill(order, news, source, now_ns)
         case Ended():
@@ -244,6 +255,15 @@ def _on_report(order: Order, report: VenueOrder, source: int, now_ns: int) -> li
         time_ms=report.time_ms,
     )
     return [update]
+
+
+def _on_found(order: Order, news: Found, source: int, now_ns: int) -> list[OrderUpdate]:
+    updates = _on_report(order, news.order, source, now_ns)
+    for update in updates:
+        if not order.answered and not update.reason_code:
+            update.reason_code = ADOPTED
+            update.reason = f"nobody knew its outcome; found by {news.by} as venue order {update.venue_order_id}"
+    return updates
 
 
 def _on_fill(order: Order, news: VenueFill, source: int, now_ns: int) -> list[OrderUpdate]:

@@ -52,6 +52,11 @@ class LiveOrders:
     def unknown_count(self) -> int:
         return len(self._unknown)
 
+    def oldest_unknown_s(self) -> float:
+        """Seconds since the oldest order of unknown outcome was claimed; 0: there is none."""
+        claimed = [self._orders[key].claimed_ns for key in self._unknown if key in self._orders]
+        return max(0.0, (self._clock.now_ns() - min(claimed)) / 1e9) if claimed else 0.0
+
     def awaiting_fills(self) -> list[Order]:
         return [order for order in self._orders.values() if order.terminal and not order.settled]
 

@@ -1,17 +1,22 @@
-"""Finding out what became of an order: asked of the venue by id until it answers, never guessed, never re-sent (WF-3).
+"""Finding out what became of an order: asked of the venue until its fate is known, never guessed, never re-sent (WF-3).
 
-An order never answered that the venue does not know, twice and the second time after the visibility delay, was not
-received. An order once accepted that the venue no longer knows ends too, after its executions were fetched.
+Two independent witnesses: the venue's answer about the order itself, and, after the visibility delay, its lists (order
+history, executions). Both say no: an order never answered was not received, one once accepted has vanished. Either
+finds it: it is adopted. As long as they contradict each other or cannot be asked the order stays as it is, so its slot
+stays locked; after a while a person is told, and the look-ups go on with growing pauses.
 """
 
 from collections.abc import Awaitable, Callable
 
-from connector.errors import DuplicateOrderError
+from connector.errors import DuplicateOrderError, VenueError
+from connector.gateway import metrics
 from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
-from connector.gateway.lifecycle import NOT_RECEIVED, Ended, Order, describes
+from connector.gateway.lifecycle import NOT_RECEIVED, VANISHED, Ended, Found, Order, describes
+from connector.gateway.shared_reads import SharedReads
 from connector.port import VenueOrder
 from observability.logs import get_logger
+from topics.v1.alerts_pb2 import SEVERITY_CRITICAL
 from topics.v1.orders_pb2 import (
     ORDER_SOURCE_RECONCILIATION,
     ORDER_STATUS_CANCELED,
@@ -20,12 +25,22 @@ from topics.v1.orders_pb2 import (
 )
 
 _log = get_logger(__name__)
+ORDER_UNKNOWN = "ORDER_UNKNOWN"
+BY_ID = "look-up by id"
+BY_HISTORY = "order history"
+
+
+class _ContradictionError(VenueError):
+    """The venue's own answers do not fit together; only it can resolve that."""
+
+    code = "CONTRADICTION"
 
 
 class Lookups:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._watched: set[str] = set()
+        self._history = SharedReads(desk.port.orders_since, desk.background, name="order history")
         self._fetch_fills: Callable[[str], Awaitable[int]] | None = None
         self._cancel_again: Callable[[Order], None] | None = None
 
@@ -49,62 +64,111 @@ class Lookups:
         reach("during_lookup")
         return found
 
-    def adopt(self, order: Order, found: VenueOrder) -> list[OrderUpdate]:
+    def adopt(self, order: Order, found: VenueOrder, *, by: str = BY_ID) -> list[OrderUpdate]:
         """The venue holds an order with this id: ours if its details are, otherwise our request was refused."""
-        if describes(order, found):
-            updates = self._desk.orders.tell(order.id, found, source=ORDER_SOURCE_RECONCILIATION)
-            after = self._desk.orders.get(order.id)
-            if after is not None and after.cancel_requested and not after.terminal and self._cancel_again:
-                self._cancel_again(after)
-            return updates
-        reason = (
-            f"the venue holds another order with this client order id ({found.quantity_lots} lots at "
-            f"{found.price_ticks} ticks, venue order {found.venue_order_id})"
-        )
-        ended = Ended(ORDER_STATUS_REJECTED, DuplicateOrderError.code, reason)
-        return self._desk.orders.tell(order.id, ended, source=ORDER_SOURCE_RECONCILIATION)
+        if not describes(order, found):
+            return self._end(order.id, ORDER_STATUS_REJECTED, DuplicateOrderError.code, _other(found))
+        if not order.answered:
+            metrics.ADOPTED.labels(by).inc()
+        updates = self._desk.orders.tell(order.id, Found(found, by), source=ORDER_SOURCE_RECONCILIATION)
+        after = self._desk.orders.get(order.id)
+        if after is not None and after.cancel_requested and not after.terminal and self._cancel_again:
+            self._cancel_again(after)
+        return updates
 
     async def _resolve(self, client_order_id: str, delay_s: float, missed: int) -> None:
         desk = self._desk
+        begun, failures = desk.clock.monotonic(), 0
+        pause_s = delay_s
         try:
-            await desk.clock.sleep(delay_s)
-            while (order := desk.orders.get(client_order_id)) is not None and not order.terminal:
+            while True:
+                await desk.clock.sleep(pause_s)
+                order = desk.orders.get(client_order_id)
+                if order is None or order.terminal:
+                    return
                 try:
                     if await self._look(order, missed):
                         return
-                except Exception as error:  # noqa: BLE001  whatever went wrong, the order's fate must still be found out
+                except Exception as error:  # noqa: BLE001  whatever went wrong, the order's fate must be found out
                     _log.warning("look-up will be made again", client_order_id=client_order_id, error=str(error))
-                    await desk.clock.sleep(desk.settings.lookup_retry_s)
+                    pause_s = self._pause_s(order, error, begun, failures)
+                    failures += 1
                 else:
-                    missed += 1
-                    await desk.clock.sleep(desk.settings.visibility_delay_s)
+                    missed, failures = missed + 1, 0
+                    pause_s = desk.settings.visibility_delay_s
         finally:
             self._watched.discard(client_order_id)
+            metrics.UNKNOWN_OLDEST_S.set(desk.orders.oldest_unknown_s())
+
+    def _pause_s(self, order: Order, error: Exception, begun: float, failures: int) -> float:
+        """Growing; never beyond the moment a person is to be told."""
+        settings = self._desk.settings
+        pause_s = min(settings.lookup_retry_cap_s, settings.lookup_retry_s * float(2 ** min(failures, 16)))
+        patience_s = begun + settings.unknown_alert_after_s - self._desk.clock.monotonic()
+        if patience_s > 0:
+            return min(pause_s, patience_s)
+        self._call_for_help(order, error)
+        return pause_s
 
     async def _look(self, order: Order, missed: int) -> bool:
-        """Whether the order's fate is known now."""
+        """Whether the order's fate is known now. Raises VenueError."""
+        metrics.UNKNOWN_OLDEST_S.set(self._desk.orders.oldest_unknown_s())
         found = await self.find(order)
-        if found is not None:
+        if found is not None and describes(order, found):
             self.adopt(order, found)
             return True
-        if missed:
-            await self._conclude(order.id)
-            return True
-        return False
+        return bool(missed) and await self._second_witness(order, found)
 
-    async def _conclude(self, client_order_id: str) -> None:
-        orders = self._desk.orders
-        order = orders.get(client_order_id)
-        if order is None or order.terminal:
-            return
-        if not order.answered:
-            ended = Ended(ORDER_STATUS_REJECTED, NOT_RECEIVED, "the venue does not know this order, asked twice")
-        else:
-            if self._fetch_fills is not None:
-                await self._fetch_fills(order.symbol)
-            ended = Ended(
-                ORDER_STATUS_CANCELED,
-                "VANISHED",
-                f"the venue no longer knows order {order.venue_order_id}, asked twice",
+    async def _second_witness(self, order: Order, other: VenueOrder | None) -> bool:
+        """`other`: what the first witness showed under this client order id instead of our order."""
+        listed = await self._history.ask(order.symbol, order.claimed_ns // 1_000_000)
+        same_id = [it for it in listed if it.client_order_id == order.id or _same(order, it)]
+        if found := next((it for it in same_id if describes(order, it)), None):
+            self.adopt(order, found, by=BY_HISTORY)
+            return True
+        if same_id and other is None:
+            raise _ContradictionError(
+                f"the venue's order history has {_other(same_id[-1])}, asked for by id it says there is none"
             )
-        orders.tell(client_order_id, ended, source=ORDER_SOURCE_RECONCILIATION)
+        if self._fetch_fills is not None:
+            await self._fetch_fills(order.symbol)
+        now = self._desk.orders.get(order.id)
+        if now is None or now.terminal or now.answered != order.answered:
+            return True
+        self._conclude(now, other)
+        return True
+
+    def _conclude(self, order: Order, other: VenueOrder | None) -> None:
+        asked = "the venue does not know it: asked by id twice, then its order history and its executions"
+        if other is not None:
+            self._end(order.id, ORDER_STATUS_REJECTED, DuplicateOrderError.code, _other(other))
+        elif order.answered:
+            self._end(order.id, ORDER_STATUS_CANCELED, VANISHED, f"venue order {order.venue_order_id}: {asked}")
+        else:
+            self._end(order.id, ORDER_STATUS_REJECTED, NOT_RECEIVED, asked)
+
+    def _end(self, client_order_id: str, status: int, code: str, reason: str) -> list[OrderUpdate]:
+        return self._desk.orders.tell(client_order_id, Ended(status, code, reason), source=ORDER_SOURCE_RECONCILIATION)
+
+    def _call_for_help(self, order: Order, error: Exception) -> None:
+        waited_s = self._desk.settings.unknown_alert_after_s
+        self._desk.alerts.tell(
+            ORDER_UNKNOWN,
+            order.id,
+            f"what became of order {order.id} of {order.symbol} is not known after {waited_s:g} s: {error}. It is not "
+            "sent again, its slot places nothing until the venue answers, and the look-ups go on. If this lasts, look "
+            "the order up at the venue by hand",
+            symbol=order.symbol,
+            severity=SEVERITY_CRITICAL,
+        )
+
+
+def _same(order: Order, listed: VenueOrder) -> bool:
+    return bool(order.venue_order_id) and order.venue_order_id == listed.venue_order_id
+
+
+def _other(found: VenueOrder) -> str:
+    return (
+        f"another order with this client order id ({found.quantity_lots} lots at {found.price_ticks} ticks, "
+        f"venue order {found.venue_order_id})"
+    )

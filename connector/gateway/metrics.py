@@ -12,6 +12,11 @@ LATENCY_MS = Histogram(
     buckets=(0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000),
 )
 UNKNOWN_ORDERS = Gauge("unknown_orders", "Orders sent whose outcome is being looked up")
+UNKNOWN_OLDEST_S = Gauge("unknown_orders_oldest_age_s", "Seconds since the oldest of them was claimed; 0: none")
+ADOPTED = Counter("orders_adopted_total", "Orders without an answer that were found at the venue", ["witness"])
+DIFFERENCES = Counter("reconciliation_differences_total", "Where we and the venue differed, by kind", ["kind"])
+HALTED = Gauge("placing_halted", "1 while the account is not reconciled and nothing is placed")
+FOREIGN_ORDERS = Gauge("foreign_orders_open", "Open orders of others on the account", ["symbol"])
 DUPLICATES_SUPPRESSED = Counter("duplicates_suppressed_total", "Placements whose client order id was used before")
 INTENTS = Counter("intents_total", "Intents read from the log", ["outcome"])
 RETRIES = Counter("retry_attempts_total", "Calls to the venue made again", ["endpoint", "attempt"])

@@ -5,16 +5,18 @@ last mark on (ORD-6). A second run right after the first changes nothing. It pla
 """
 
 import asyncio
+from collections import deque
 
-from connector.errors import VenueError
+from connector.errors import VenueError, VenueRejectedError
 from connector.gateway import metrics
 from connector.gateway.accounts import Positions
 from connector.gateway.cancelling import Cancelling
 from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
-from connector.gateway.lifecycle import Order, Uncertain, as_update
+from connector.gateway.lifecycle import Order, Uncertain, as_update, describes
 from connector.gateway.lookups import Lookups
 from connector.gateway.reports import Reports
+from connector.gateway.shared_reads import SharedReads
 from observability.logs import get_logger
 from topics.v1.orders_pb2 import ORDER_SOURCE_RECONCILIATION, ORDER_STATUS_DENIED
 
@@ -33,7 +35,8 @@ class Reconciliation:
         self._cancelling = cancelling
         self._positions = positions
         self._marks: dict[str, str] = {}
-        self._newest: dict[str, str] = {}
+        self._listed: dict[str, deque[tuple[float, str]]] = {}
+        self._fills = SharedReads(self._fetch, desk.background, name="executions")
         self._lock = asyncio.Lock()
         self.runs = 0
         self.last_corrections = 0
@@ -64,15 +67,25 @@ class Reconciliation:
             return await self._finish(await self._all_symbols())
 
     async def fetch_fills(self, symbol: str) -> int:
-        """Books what was executed since the mark. The mark follows one fetch behind: the venue may list some late."""
-        mark = self._marks.get(symbol, "")
+        """Books what was executed since the mark. Raises VenueError. Returns how many updates it brought."""
+        return await self._fills.ask(symbol)
+
+    async def _fetch(self, symbol: str, _since_ms: int) -> int:
+        """The mark follows the newest execution by the visibility delay: the venue may list some late."""
+        mark, begun = self._marks.get(symbol, ""), self._desk.clock.monotonic()
         executions = await self._desk.port.fills(symbol, since_trade_id=mark)
         corrections = 0
         for execution in executions:
             corrections += await self._reports.route(execution, source=ORDER_SOURCE_RECONCILIATION)
-        self._marks[symbol] = self._newest.get(symbol, mark)
-        self._newest[symbol] = executions[-1].fill.trade_id if executions else mark
-        if self._marks[symbol] != mark:
+        if corrections:
+            metrics.DIFFERENCES.labels("missed_execution").inc(corrections)
+        listed = self._listed.setdefault(symbol, deque())
+        newest = executions[-1].fill.trade_id if executions else mark
+        if not listed or listed[-1][1] != newest:
+            listed.append((begun, newest))
+        while listed and listed[0][0] <= begun - self._desk.settings.visibility_delay_s:
+            self._marks[symbol] = listed.popleft()[1]
+        if self._marks.get(symbol, "") != mark:
             self._desk.journal.write([], marks={symbol: self._marks[symbol]})
         return corrections
 
@@ -108,7 +121,7 @@ class Reconciliation:
                 uncertain = Uncertain("found in the ledger at start without an answer")
                 told = self._desk.orders.tell(order.id, uncertain, source=ORDER_SOURCE_RECONCILIATION)
                 found = await self._lookups.find(order)
-            if found is None:
+            if found is None or not describes(order, found):
                 self._lookups.watch(order.id, delay_s=self._desk.settings.visibility_delay_s, missed=1)
                 return len(told)
             return len(told) + len(self._lookups.adopt(self._desk.orders.get(order.id) or order, found))
@@ -130,6 +143,8 @@ class Reconciliation:
         corrections = 0
         for report in listed:
             corrections += await self._reports.route(report, source=ORDER_SOURCE_RECONCILIATION)
+        if corrections:
+            metrics.DIFFERENCES.labels("missed_update").inc(corrections)
         seen = {report.venue_order_id for report in listed}
         for order in expected:
             if order.venue_order_id not in seen:
@@ -137,16 +152,33 @@ class Reconciliation:
         for order in foreign:
             if order.venue_order_id not in seen and (found := await self._lookups.find(order)):
                 corrections += await self._reports.route(found, source=ORDER_SOURCE_RECONCILIATION)
+        corrections += await self._foreign(symbol)
         corrections += await self.fetch_fills(symbol)
         for order in orders.open(symbol):
             if order.cancel_requested and not orders.in_flight(order.id):
                 self._cancelling.again(order)
         return corrections
 
+    async def _foreign(self, symbol: str) -> int:
+        """Orders of others: counted, and cancelled only where a person has set that."""
+        orders = self._reports.open_foreign(symbol)
+        metrics.FOREIGN_ORDERS.labels(symbol).set(len(orders))
+        corrections = 0
+        for order in orders if self._desk.settings.cancel_foreign_orders else ():
+            _log.warning("cancelling an order of somebody else", symbol=symbol, venue_order_id=order.venue_order_id)
+            try:
+                answer = await self._desk.port.cancel(symbol, venue_order_id=order.venue_order_id)
+            except VenueRejectedError as error:
+                _log.warning("it was not cancelled; the next look tells why", error=str(error))
+            else:
+                corrections += await self._reports.route(answer, source=ORDER_SOURCE_RECONCILIATION)
+        return corrections
+
     async def _ask_for(self, missing: Order) -> int:
         now = self._desk.orders.get(missing.id)
         if now is None or now.terminal:
             return 0
+        metrics.DIFFERENCES.labels("missing_at_venue").inc()
         found = await self._lookups.find(now)
         if found is not None:
             return len(self._lookups.adopt(now, found))

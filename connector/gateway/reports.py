@@ -8,9 +8,10 @@ from collections import OrderedDict
 from dataclasses import replace
 
 from connector.errors import VenueError
+from connector.gateway import metrics
 from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
-from connector.gateway.lifecycle import CONCLUDED, TERMINAL, Order, adopted, decide, describes, evolve
+from connector.gateway.lifecycle import CONCLUDED, TERMINAL, Found, News, Order, adopted, decide, describes, evolve
 from connector.port import OrderReport, VenueFill, VenueOrder
 from observability.logs import get_logger
 from topics.identifiers import is_ours
@@ -24,6 +25,7 @@ class Reports:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._foreign: OrderedDict[tuple[str, str], Order] = OrderedDict()
+        self._unclaimed: set[str] = set()
         self._orphans: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def route(self, report: OrderReport, *, source: int) -> int:
@@ -32,8 +34,13 @@ class Reports:
         if isinstance(report, VenueFill):
             reach("after_execution_before_log")
         if order is not None:
-            updates = self._desk.orders.tell(order.id, report, source=source)
+            news: News = report
+            if isinstance(report, VenueOrder) and order.id in self._unclaimed:
+                self._unclaimed.discard(order.id)
+                news = Found(report, "the list of open orders, without a claim of ours")
+            updates = self._desk.orders.tell(order.id, news, source=source)
             if isinstance(report, VenueOrder) and report.status not in TERMINAL and order.reason_code in CONCLUDED:
+                metrics.DIFFERENCES.labels("ghost_at_venue").inc()
                 self._desk.background.spawn(self._end_ghost(order, report), name="cancel of a ghost")
             return len(updates)
         if isinstance(report, VenueOrder):
@@ -62,11 +69,14 @@ class Reports:
     async def _adopt(self, report: VenueOrder) -> Order | None:
         order = self._as_new(report, OWNERSHIP_OURS)
         _log.warning("an order of ours was not in the ledger", client_order_id=order.id, symbol=order.symbol)
+        metrics.DIFFERENCES.labels("unclaimed_order").inc()
+        metrics.ADOPTED.labels("open orders").inc()
         taken = await self._desk.group.claim(order)
         known = self._desk.orders.get(order.id)
         if known is None:
             known = taken or order
             self._desk.orders.put(known)
+            self._unclaimed.add(known.id)
         return known if describes(known, report) else None
 
     def _as_new(self, report: VenueOrder, ownership: int) -> Order:
@@ -85,6 +95,7 @@ class Reports:
         if order is None:
             if isinstance(report, VenueFill):
                 return 0
+            metrics.DIFFERENCES.labels("foreign_order").inc()
             order = self._as_new(report, OWNERSHIP_FOREIGN)
         updates = decide(order, report, source=source, now_ns=self._desk.clock.now_ns())
         for update in updates:

@@ -32,7 +32,13 @@ class GatewaySettings(_Settings):
 
     retry: RetrySettings = RetrySettings()
     unknown_lookup_delay_s: float = Field(0.5, ge=0, description="before the first look-up of an unknown order")
-    lookup_retry_s: float = Field(1.0, gt=0, description="before a look-up the venue did not answer is asked again")
+    lookup_retry_s: float = Field(
+        1.0, gt=0, description="before a look-up the venue did not answer is asked again; doubled with each failure"
+    )
+    lookup_retry_cap_s: float = Field(30.0, gt=0, description="longest pause between look-ups of one order")
+    unknown_alert_after_s: float = Field(
+        60.0, gt=0, description="an order whose fate is still not known then raises the alert ORDER_UNKNOWN, once"
+    )
     visibility_delay_s: float = Field(
         6.0,
         ge=0,
@@ -40,6 +46,13 @@ class GatewaySettings(_Settings):
         " (the adapter sets a recvWindow of 5 s), so that none can arrive after the verdict",
     )
     reconcile_interval_s: float = Field(15.0, gt=0)
+    reconcile_patience_s: float = Field(
+        60.0, gt=0, description="without a whole reconciliation for this long placing is halted until one succeeds"
+    )
+    cancel_foreign_orders: bool = Field(
+        default=False,
+        description="cancel open orders of others on the account; left alone unless a person sets it (ORD-6)",
+    )
     claim_fresh_s: float = Field(
         1.0, gt=0, description="an older claim is checked against the epoch again before it is sent"
     )

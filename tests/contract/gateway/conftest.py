@@ -1,7 +1,7 @@
 """Both ledgers, and a gateway on each of them with a venue in the process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,6 +14,7 @@ from connector.gateway.settings import GatewaySettings, RiskLimits
 from tests.unit.connector.gateway.given import OTHER_SYMBOL, SYMBOL
 from tests.unit.connector.gateway.quick_clock import QuickClock
 from tests.unit.connector.gateway.scripted_venue import ScriptedVenue
+from topics.v1.alerts_pb2 import Alert
 from topics.v1.orders_pb2 import OrderUpdate
 
 NewLedger = Callable[[], Ledger]
@@ -65,6 +66,7 @@ class Stage:
     log: Log = field(default_factory=Log)
     clock: QuickClock = field(default_factory=QuickClock)
     gateways: list[Gateway] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
 
     async def gateway(
         self, *, limits: RiskLimits | None = None, settings: Mapping[str, object] | None = None
@@ -77,11 +79,20 @@ class Stage:
             limits or RiskLimits(),
             self.clock,
             settings=GatewaySettings.model_validate({"reconcile_interval_s": 1e6, **(settings or {})}),
+            publish_alerts=self.publish_alerts,
         )
         self.venue.emit = gateway.on_report
         self.gateways.append(gateway)
         await gateway.start()
         return gateway
+
+    async def publish_alerts(self, alerts: Sequence[Alert]) -> None:
+        self.alerts.extend(alerts)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20):
+            while not holds():
+                await asyncio.sleep(0.001)
 
     async def crash(self, gateway: Gateway) -> None:
         """Ends it as kill -9 does: nothing is finished, nothing more is written."""

@@ -194,7 +194,7 @@ async def test_without_a_reconciliation_there_is_no_placing(stage: Stage) -> Non
     assert (denied.status, denied.reason_code) == (ORDER_STATUS_DENIED, "HALTED")
     assert (await gateway.cancel(SYMBOL, ours(1))).status == ORDER_STATUS_CANCELED
     stage.venue.reads_fail = False
-    await gateway._ready.wait()
+    await gateway._reconciling.ready.wait()
     assert (await gateway.place(request(3))).order.status == ORDER_STATUS_ACCEPTED
 
 

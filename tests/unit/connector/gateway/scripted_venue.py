@@ -61,6 +61,7 @@ class ScriptedVenue:
         self.positions_lots: Counter[str] = Counter()
         self.hidden: set[str] = set()
         self.only_in_history: set[str] = set()
+        self.unlisted: set[str] = set()
         self.reads_fail = False
         self.emit: Callable[[OrderReport], Awaitable[None]] | None = None
 
@@ -131,7 +132,8 @@ class ScriptedVenue:
     async def fills(self, symbol: str, *, since_trade_id: str = "", since_ms: int = 0) -> list[VenueFill]:
         self._answer()
         newest = int(since_trade_id or 0)
-        return [it for it in self.executions if it.symbol == symbol and int(it.fill.trade_id) > newest]
+        listed = [it for it in self.executions if it.fill.trade_id not in self.unlisted]
+        return [it for it in listed if it.symbol == symbol and int(it.fill.trade_id) > newest]
 
     async def snapshot(self) -> AccountUpdate:
         self._answer()

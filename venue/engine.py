@@ -22,7 +22,7 @@ from itertools import takewhile
 from venue import checks
 from venue.account import Account, Position, money
 from venue.book import Book
-from venue.errors import Refusal, cancel_rejected, unknown_symbol
+from venue.errors import Refusal, cancel_rejected, unknown_order, unknown_symbol
 from venue.events import AccountChanged, Event, Execution, Fill, FundingPaid, OrderRefused, OrderUpdated
 from venue.instruments import Instrument
 from venue.orders import Order, OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
@@ -83,6 +83,23 @@ class Engine:
         events: list[Event] = []
         for order in self.book(symbol).open_orders():
             self._close(order, OrderStatus.CANCELED, Execution.CANCELED, time_ms, events)
+        return events
+
+    # --- what the venue does by itself ----------------------------------------------------------------
+
+    def fill(self, order_id: int, lots: int, time_ms: int) -> Sequence[Event]:
+        """A counterparty for this one resting order, as maker at its price. Raises `Refusal` -2013, -2011."""
+        order = self._resting(order_id)
+        if not 0 < lots <= self._allowed(order):
+            raise Refusal(-2011, f"Order {order_id} cannot fill {lots} lots, it has {self._allowed(order)} left.")
+        events: list[Event] = []
+        self._execute(order, self.books[order.symbol], order.price, lots, time_ms, events, maker=True)
+        return events
+
+    def expire(self, order_id: int, time_ms: int) -> Sequence[Event]:
+        """The venue ends a resting order. Raises `Refusal` -2013."""
+        events: list[Event] = []
+        self._close(self._resting(order_id), OrderStatus.EXPIRED, Execution.EXPIRED, time_ms, events)
         return events
 
     # --- market inputs --------------------------------------------------------------------------------
@@ -168,6 +185,12 @@ class Engine:
             self.books[order.symbol].rest(order)
 
     # --- inside ---------------------------------------------------------------------------------------
+
+    def _resting(self, order_id: int) -> Order:
+        order = self.open_by_id.get(order_id)
+        if order is None:
+            raise unknown_order()
+        return order
 
     def _check(self, command: PlaceOrder) -> Book:
         book = self.book(command.symbol)

@@ -94,6 +94,17 @@ class Exchange:
             self._make_durable(events)
         return len(events)
 
+    def fill(self, order: Order, lots: int) -> None:
+        """Somebody takes `lots` of one resting order. Raises `Refusal` if it is not open or smaller."""
+        self._make_durable(self.engine.fill(order.order_id, lots, self.time_ms))
+
+    def expire(self, order: Order, *, tell: bool = True) -> None:
+        """The venue ends one resting order; `tell` False: and says it to nobody. Raises `Refusal` -2013."""
+        events = self.engine.expire(order.order_id, self.time_ms)
+        self._commit(events)
+        if tell:
+            self._tell(events)
+
     def set_leverage(self, symbol: str, leverage: int) -> None:
         self.engine.book(symbol)
         self.engine.account.leverage[symbol] = leverage

@@ -15,8 +15,10 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
+from venue.edge import Edge, ScriptedStreams
 from venue.errors import LedgerError, PortTakenError
 from venue.listen_keys import ListenKeys
+from venue.misbehaviour import Misbehaviour
 from venue.opening import Opened, open_venue
 from venue.player import Player, tell_mark_prices
 from venue.server import VenueServer
@@ -46,10 +48,11 @@ async def run(settings: VenueSettings) -> None:
 async def serve(settings: VenueSettings, stop: asyncio.Event, started: asyncio.Future[int] | None = None) -> None:
     """Serve until `stop` is set; `started` gets the port once the venue listens (port 0 takes a free one)."""
     with only_one(settings):
-        streams = Streams()
+        misbehaviour = Misbehaviour() if settings.misbehaves else None
+        streams = ScriptedStreams(misbehaviour) if misbehaviour else Streams()
         opened = open_venue(settings, streams)
         try:
-            await _serve_opened(settings, opened, streams, stop, started)
+            await _serve_opened(settings, opened, streams, misbehaviour, stop, started)
         finally:
             opened.ledger.close()
 
@@ -75,6 +78,7 @@ async def _serve_opened(
     settings: VenueSettings,
     opened: Opened,
     streams: Streams,
+    misbehaviour: Misbehaviour | None,
     stop: asyncio.Event,
     started: asyncio.Future[int] | None,
 ) -> None:
@@ -90,7 +94,8 @@ async def _serve_opened(
     keys = ListenKeys(secret)
     stream_server = StreamServer(streams, keys, buffer=settings.subscriber_buffer)
     authenticator = Authenticator(settings.api_key.get_secret_value(), secret)
-    server = VenueServer(exchange, player, authenticator, keys, stream_server)
+    edge = Edge(misbehaviour, exchange, keys) if misbehaviour else None
+    server = VenueServer(exchange, player, authenticator, keys, stream_server, edge)
     server.paper_facts = {
         "synthetic": opened.synthetic,
         "seed": settings.seed if opened.synthetic else None,

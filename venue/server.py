@@ -15,6 +15,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from venue.edge import Edge
+from venue.edge_control import EdgeControl
 from venue.errors import Refusal, VenueError, parameter_malformed
 from venue.exchange import Exchange
 from venue.listen_keys import ListenKeys
@@ -27,6 +29,7 @@ from venue.websocket import StreamServer
 log = logging.getLogger(__name__)
 KEY_HEADER = "X-MBX-APIKEY"
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Change = Callable[[dict[str, str]], dict[str, str]]
 
 
 def _json(body: Any, status: int = 200) -> web.Response:
@@ -37,6 +40,10 @@ def _refused(refusal: Refusal) -> web.Response:
     return _json({"code": refusal.code, "msg": refusal.message}, refusal.status)
 
 
+def _unchanged(given: dict[str, str]) -> dict[str, str]:
+    return given
+
+
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -45,13 +52,20 @@ class VenueServer:
     """Builds the application; `fatal` is resolved with the error that makes going on wrong."""
 
     def __init__(
-        self, exchange: Exchange, player: Player, authenticator: Authenticator, keys: ListenKeys, streams: StreamServer
+        self,
+        exchange: Exchange,
+        player: Player,
+        authenticator: Authenticator,
+        keys: ListenKeys,
+        streams: StreamServer,
+        edge: Edge | None = None,
     ) -> None:
         self._exchange = exchange
         self._player = player
         self._authenticator = authenticator
         self._keys = keys
         self._streams = streams
+        self._edge = edge
         self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.paper_facts: dict[str, Any] = {}
 
@@ -60,10 +74,12 @@ class VenueServer:
         for route in ROUTES:
             app.router.add_route(route.method, route.path, self._answering(route))
         for method, act in (("POST", self._create_key), ("PUT", self._extend_key), ("DELETE", self._end_key)):
-            app.router.add_route(method, "/fapi/v1/listenKey", act)
+            app.router.add_route(method, "/fapi/v1/listenKey", self._with_key(act))
         app.router.add_get("/paper/v1/state", self._state)
         app.router.add_post("/paper/v1/progress", self._progress)
         app.router.add_get("/health", self._health)
+        if self._edge is not None:
+            EdgeControl(self._edge).add_routes(app.router)
         self._streams.add_routes(app.router)
         app.router.add_route("*", "/{path:.*}", self._unknown)
         return app
@@ -72,19 +88,29 @@ class VenueServer:
         handler, exchange = route.handler, self._exchange
         signed = route.access is Access.SIGNED
 
-        async def answer(request: web.Request) -> web.Response:
-            body = await request.text() if request.can_read_body else ""
-            query = request.raw_path.partition("?")[2]
+        def execute(request: web.Request, query: str, body: str, change: Change) -> web.Response:
             try:
                 if signed:
                     given = self._authenticator.check_signed(request.headers.get(KEY_HEADER), query, body, _now_ms())
                 else:
                     given = parameters(query, body)
-                return _json(handler(exchange, given))
+                return _json(handler(exchange, change(given)))
             except Refusal as refusal:
                 return _refused(refusal)
             except VenueError as error:
                 return self._fail(error)
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            body = await request.text() if request.can_read_body else ""
+            query = request.raw_path.partition("?")[2]
+            if self._edge is None:
+                return execute(request, query, body, _unchanged)
+            try:
+                return await self._edge.pass_through(
+                    request, parameters(query, body), lambda change: execute(request, query, body, change)
+                )
+            except Refusal as refusal:
+                return _refused(refusal)
 
         return answer
 
@@ -93,30 +119,32 @@ class VenueServer:
             self.fatal.set_exception(error)
         return _json({"code": -1001, "msg": "Internal error; unable to process your request."}, 503)
 
-    async def _create_key(self, request: web.Request) -> web.Response:
-        return self._with_key(request, lambda: {"listenKey": self._keys.create(time.monotonic())})
+    def _create_key(self) -> dict[str, Any]:
+        return {"listenKey": self._keys.create(time.monotonic())}
 
-    async def _extend_key(self, request: web.Request) -> web.Response:
-        def extend() -> dict[str, Any]:
-            if not self._keys.extend(time.monotonic()):
-                raise Refusal(-1125, "This listenKey does not exist.")
-            return {"listenKey": self._keys.create(time.monotonic())}
+    def _extend_key(self) -> dict[str, Any]:
+        if not self._keys.extend(time.monotonic()):
+            raise Refusal(-1125, "This listenKey does not exist.")
+        return {"listenKey": self._keys.create(time.monotonic())}
 
-        return self._with_key(request, extend)
+    def _end_key(self) -> dict[str, Any]:
+        self._keys.end()
+        return {}
 
-    async def _end_key(self, request: web.Request) -> web.Response:
-        def end() -> dict[str, Any]:
-            self._keys.end()
-            return {}
+    def _with_key(self, act: Callable[[], dict[str, Any]]) -> Answer:
+        def execute(request: web.Request, _: Change) -> web.Response:
+            try:
+                self._authenticator.check_key(request.headers.get(KEY_HEADER))
+                return _json(act())
+            except Refusal as refusal:
+                return _refused(refusal)
 
-        return self._with_key(request, end)
+        async def answer(request: web.Request) -> web.StreamResponse:
+            if self._edge is None:
+                return execute(request, _unchanged)
+            return await self._edge.pass_through(request, {}, lambda change: execute(request, change))
 
-    def _with_key(self, request: web.Request, act: Callable[[], dict[str, Any]]) -> web.Response:
-        try:
-            self._authenticator.check_key(request.headers.get(KEY_HEADER))
-            return _json(act())
-        except Refusal as refusal:
-            return _refused(refusal)
+        return answer
 
     async def _state(self, _: web.Request) -> web.Response:
         exchange, player, tape = self._exchange, self._player, self._exchange.tape

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class VenueSettings(BaseModel):
@@ -41,3 +43,13 @@ class VenueSettings(BaseModel):
     wait_for_subscriber: bool = True
     subscriber_buffer: int = Field(default=8_192, ge=16)
     """Messages a slow WebSocket client may be behind before it is cut off."""
+    misbehaves: bool = False
+    """Take scripts of misbehaviour at /paper/v1/misbehaviour, on loopback only: for tests and trials."""
+
+    @model_validator(mode="after")
+    def _misbehaves_on_loopback_only(self) -> Self:
+        if self.misbehaves and self.host not in LOOPBACK:
+            raise ValueError(
+                f"a venue that misbehaves listens on loopback only ({', '.join(LOOPBACK)}), not {self.host}"
+            )
+        return self

@@ -30,13 +30,19 @@ class Subscriber:
         self.combined = combined
         self.names: set[str] = set()
         self.cut_off = False
+        self.silent = False
+        """A silent one stays connected and is told nothing any more."""
         self.on_written: Callable[[], None] = lambda: None
+        self.hang_up: Callable[[], None] = lambda: None
+        """Ends the connection without a word."""
 
     @property
     def backlog(self) -> int:
         return len(self._waiting)
 
     def offer(self, message: bytes) -> None:
+        if self.silent:
+            return
         if len(self._waiting) >= self._limit:
             self.cut_off = True
         else:
@@ -103,6 +109,9 @@ class Streams:
         if any(_is_market_data(name) for name in names):
             self.generation += 1
         self.changed.set()
+
+    def listeners(self, name: str) -> list[Subscriber]:
+        return list(self._by_name.get(name, ()))
 
     def has(self, name: str) -> bool:
         return name in self._by_name

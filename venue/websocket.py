@@ -62,14 +62,18 @@ class StreamServer:
             known.append(USER)
         connection = web.WebSocketResponse(heartbeat=PING_EVERY_S, compress=False)
         await connection.prepare(request)
-        await self._attend(connection, known, combined=combined)
+        await self._attend(request, connection, known, combined=combined)
         return connection
 
-    async def _attend(self, connection: web.WebSocketResponse, names: list[str], *, combined: bool) -> None:
+    async def _attend(
+        self, request: web.Request, connection: web.WebSocketResponse, names: list[str], *, combined: bool
+    ) -> None:
         async def send(message: bytes) -> None:
             await connection.send_frame(message, WSMsgType.TEXT)
 
         subscriber = Subscriber(send, combined=combined, limit=self._buffer)
+        if request.transport is not None:
+            subscriber.hang_up = request.transport.abort
         self.streams.add(subscriber)
         self.streams.subscribe(subscriber, names)
         self._open.add(connection)

@@ -1,0 +1,65 @@
+"""The endpoints that tell a venue to misbehave: `/paper/v1/misbehaviour` and `/paper/v1/happenings`.
+
+PUT a `Script` replaces what was told before, GET says which rules had nothing to touch yet, POST an `Effect` or a
+stream's trouble makes it happen now. Must not: exist on a venue that was not started to misbehave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from venue.edge import Edge, StreamTrouble
+from venue.errors import Refusal, parameter_malformed
+from venue.misbehaviour import Effect, Script
+
+
+class Happenings(BaseModel):
+    """What is to happen now, in this order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    effects: tuple[Effect, ...] = ()
+    user_streams: StreamTrouble | None = None
+
+
+class EdgeControl:
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_put("/paper/v1/misbehaviour", _answering(self._load))
+        router.add_get("/paper/v1/misbehaviour", _answering(self._untouched))
+        router.add_post("/paper/v1/happenings", _answering(self._happen))
+
+    def _load(self, body: bytes) -> dict[str, Any]:
+        self._edge.misbehaviour.load(Script.model_validate_json(body))
+        return {}
+
+    def _untouched(self, _: bytes) -> dict[str, Any]:
+        return {"untouched": self._edge.misbehaviour.untouched()}
+
+    def _happen(self, body: bytes) -> dict[str, Any]:
+        happenings = Happenings.model_validate_json(body)
+        for effect in happenings.effects:
+            self._edge.happen(effect)
+        kind = happenings.user_streams
+        return {"streams": 0 if kind is None else self._edge.trouble(kind)}
+
+
+def _answering(act: Callable[[bytes], dict[str, Any]]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            try:
+                document, status = act(await request.read()), 200
+            except ValidationError as error:
+                raise parameter_malformed("body", str(error)) from error
+        except Refusal as refusal:
+            document, status = {"code": refusal.code, "msg": refusal.message}, refusal.status
+        return web.Response(body=orjson.dumps(document), status=status, content_type="application/json")
+
+    return answer

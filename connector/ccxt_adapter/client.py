@@ -64,6 +64,8 @@ def make_exchange(venue: VenueConnection, taps: Taps) -> Any:
     exchange.has["fetchCurrencies"] = False
     exchange.urls["api"] = point_at(exchange.urls["api"], venue)
     exchange.streaming = {**exchange.streaming, "keepAlive": PING_INTERVAL_MS}
+    if venue.rest_url is not None and venue.rest_url.startswith("http://"):
+        exchange.timeout_on_exit = 0  # ccxt waits 250 ms for TLS to end; without TLS there is nothing to wait for
     if venue.ws_url is not None:
         exchange.options["ws"] = {**exchange.options.get("ws", {}), "compress": 0}
     return exchange

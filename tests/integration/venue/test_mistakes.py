@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.integration.venue.paper_venue import running, settings_for
@@ -88,3 +89,20 @@ def test_a_full_disk_is_named_and_what_was_committed_stays(tmp_path: Path) -> No
 
     assert kept
     assert [order.client_order_id for order in LedgerReader(tmp_path).orders()] == kept
+
+
+async def test_a_venue_not_started_to_misbehave_takes_no_script(tmp_path: Path) -> None:
+    """GRPC-4: the endpoint is not there."""
+    async with running(settings_for(tmp_path / "venue")) as port, aiohttp.ClientSession() as session:
+        for method, path in (("PUT", "misbehaviour"), ("POST", "happenings")):
+            async with session.request(method, f"http://127.0.0.1:{port}/paper/v1/{path}", data="{}") as answer:
+                assert answer.status == 404
+    async with (
+        running(settings_for(tmp_path / "other", misbehaves=True)) as port,
+        aiohttp.ClientSession() as session,
+        session.put(
+            f"http://127.0.0.1:{port}/paper/v1/misbehaviour", data='{"requests": [{"on": "nothing"}]}'
+        ) as answer,
+    ):
+        assert answer.status == 400
+        assert "Input should be" in (await answer.json())["msg"]

@@ -1,0 +1,291 @@
+"""One script's stage: a paper venue of its own, real ccxt, the real gateway with short waits, and a log to look at.
+
+The trader's hands are here (place, cancel, restart) and the venue's strings (misbehave, happen). Must not: judge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from pydantic import SecretStr
+
+from connector.ccxt_adapter.venue import CcxtVenue
+from connector.errors import VenueError
+from connector.gateway.gateway import Gateway
+from connector.gateway.ledger import Ledger
+from connector.gateway.placing import PlaceResult
+from connector.gateway.settings import GatewaySettings, RetrySettings, RiskLimits
+from connector.port import OrderRequest, StreamLost
+from connector.settings import VenueConnection
+from observability.logs import get_logger
+from topics.identifiers import client_order_id
+from topics.scale import Scale
+from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, TIME_IN_FORCE_GTC, Grain
+from topics.v1.orders_pb2 import OWNERSHIP_OURS, OrderUpdate
+from venue.edge import StreamTrouble
+from venue.edge_control import Happenings
+from venue.main import serve
+from venue.misbehaviour import Effect, Script
+from venue.settings import VenueSettings
+
+SYMBOL = "BTCUSDT"
+OTHER_SYMBOL = "ETHUSDT"
+LOTS = 10
+TIMEOUT_S = 0.4
+"""How long the adapter waits for an answer; a venue that answers later has not answered."""
+WAIT_S = 10.0
+"""For what must come: far longer than it takes, so that only a missing one is late."""
+SETTINGS = GatewaySettings(
+    retry=RetrySettings(initial_s=0.02, cap_s=1.5),
+    unknown_lookup_delay_s=0.05,
+    lookup_retry_s=0.1,
+    visibility_delay_s=0.5,
+    reconcile_interval_s=0.4,
+)
+LIMITS = RiskLimits(max_exposure_quote=Decimal(1_000_000))
+_KEY, _SECRET = SecretStr("key-of-a-trial"), SecretStr("secret-of-a-trial")
+_BELOW_MARKET = Decimal("0.95")
+_LOOK_EVERY_S = 0.02
+NewLedger = Callable[[], Ledger]
+_log = get_logger(__name__)
+
+
+class Log:
+    """What the gateways published, in order; waits for what is to come.
+
+    `lives`: where in `updates` each gateway began. After a kill the next one may repeat what was said, never omit.
+    """
+
+    def __init__(self) -> None:
+        self.updates: list[OrderUpdate] = []
+        self.lives: list[int] = []
+        self._changed = asyncio.Condition()
+
+    async def publish(self, updates: list[OrderUpdate]) -> None:
+        async with self._changed:
+            self.updates.extend(updates)
+            self._changed.notify_all()
+
+    async def until(self, holds: Callable[[list[OrderUpdate]], bool]) -> bool:
+        """Whether it held before `WAIT_S` were over."""
+        async with self._changed:
+            try:
+                await asyncio.wait_for(self._changed.wait_for(lambda: holds(self.updates)), WAIT_S)
+            except TimeoutError:
+                return False
+        return True
+
+    def of(self, client_order_id: str) -> list[OrderUpdate]:
+        """Said by the gateway of today, of the order of ours that has this id."""
+        mine = self.updates[self.lives[-1] :]
+        return [it for it in mine if it.client_order_id == client_order_id and it.ownership == OWNERSHIP_OURS]
+
+    def of_each_life(self) -> list[list[OrderUpdate]]:
+        ends = [*self.lives[1:], len(self.updates)]
+        return [self.updates[begin:end] for begin, end in zip(self.lives, ends, strict=True)]
+
+
+class Stage:
+    """`gateway` is the one that runs now; `restart` kills it and starts another on the same ledger."""
+
+    def __init__(self, folder: Path, port: int, symbols: tuple[str, ...], new_ledger: NewLedger) -> None:
+        self.folder = folder
+        self.log = Log()
+        self._address = f"http://127.0.0.1:{port}"
+        self._symbols = symbols
+        self._new_ledger = new_ledger
+        self._ledger: Ledger
+        self._tasks: list[asyncio.Task[None]] = []
+        self._listening = asyncio.Event()
+        self.port: CcxtVenue
+        self.gateway: Gateway
+
+    # --- the trader -----------------------------------------------------------------------------------
+
+    def request(self, number: int, *, symbol: str = SYMBOL, **changes: Any) -> OrderRequest:
+        """A buy that rests below the market; the higher its number, the lower its price."""
+        made = OrderRequest(
+            symbol=symbol,
+            client_order_id=order_id(number),
+            side=SIDE_BUY,
+            type=ORDER_TYPE_LIMIT,
+            time_in_force=TIME_IN_FORCE_GTC,
+            price_ticks=self._prices[symbol] - 10 * number,
+            quantity_lots=LOTS,
+        )
+        return replace(made, **changes)
+
+    async def place(self, number: int, **changes: Any) -> PlaceResult:
+        return await self.gateway.place(self.request(number, **changes))
+
+    async def cancel(self, number: int, symbol: str = SYMBOL) -> OrderUpdate:
+        return await self.gateway.cancel(symbol, order_id(number))
+
+    async def told(self, number: int, status: int, filled_lots: int = 0) -> None:
+        """Returns once the gateway has said this of the order. Raises TimeoutError where it never does."""
+        name = order_id(number)
+
+        def said(updates: list[OrderUpdate]) -> bool:
+            return any(
+                it.client_order_id == name and it.status == status and it.filled_lots >= filled_lots for it in updates
+            )
+
+        if not await self.log.until(said):
+            raise TimeoutError(f"order {number} was never said to have status {status} and {filled_lots} lots filled")
+
+    async def comes_true(self, holds: Callable[[], Awaitable[bool]]) -> bool:
+        """Whether it held before `WAIT_S` were over."""
+        limit = asyncio.get_running_loop().time() + WAIT_S
+        while not await holds():
+            if asyncio.get_running_loop().time() > limit:
+                return False
+            await asyncio.sleep(_LOOK_EVERY_S)
+        return True
+
+    async def restart(self) -> None:
+        """Ends the gateway as kill -9 does: nothing is finished. Then another one starts on the same ledger."""
+        await self._end_gateway()
+        await self.start()
+
+    # --- the venue ------------------------------------------------------------------------------------
+
+    async def misbehave(self, script: Script) -> None:
+        """From now on, in place of what was asked before."""
+        await self._tell_venue("PUT", "misbehaviour", script.model_dump_json())
+
+    async def happen(self, *effects: Effect) -> None:
+        await self._tell_venue("POST", "happenings", Happenings(effects=effects).model_dump_json())
+
+    async def trouble(self, kind: StreamTrouble) -> None:
+        """Of the user stream that is open now."""
+        answer = await self._tell_venue("POST", "happenings", Happenings(user_streams=kind).model_dump_json())
+        if not answer["streams"]:
+            raise RuntimeError(f"no user stream was open that could {kind.value}")
+
+    def grain(self, symbol: str) -> Grain:
+        return self._instruments[symbol].grain
+
+    async def untouched(self) -> list[str]:
+        """The script's rules that had nothing to touch."""
+        answer = await self._tell_venue("GET", "misbehaviour", "")
+        return list(answer["untouched"])
+
+    async def listening(self) -> None:
+        """Returns once the user stream is up again."""
+        self._listening.clear()
+        await asyncio.wait_for(self._listening.wait(), WAIT_S)
+
+    # --- its life -------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        address = self._address
+        self.port = CcxtVenue(
+            VenueConnection(
+                rest_url=address,
+                ws_url=address.replace("http", "ws"),
+                api_key=_KEY,
+                api_secret=_SECRET,
+                symbols=self._symbols,
+                timeout_s=TIMEOUT_S,
+                reconnect_delays_s=(0.05, 0.1, 0.2),
+            )
+        )
+        self._instruments = {it.symbol: it for it in await self.port.start()}
+        self._prices = {it: await self._resting_ticks(it) for it in self._symbols}
+        self._ledger = self._new_ledger()
+        self.log.lives.append(len(self.log.updates))
+        self.gateway = Gateway(self.port, self._ledger, self.log.publish, self._instruments, LIMITS, settings=SETTINGS)
+        await self.gateway.start()
+        self._listening.clear()
+        self._tasks = [asyncio.create_task(self._orders()), asyncio.create_task(self._account())]
+        await asyncio.wait_for(self._listening.wait(), WAIT_S)
+
+    async def close(self) -> None:
+        await self.gateway.stop()
+        await self._end_gateway()
+
+    async def _end_gateway(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.gateway._desk.background.stop()  # noqa: SLF001 - a kill asks nobody
+        await self._ledger.close()
+        await self.port.close()
+
+    async def _orders(self) -> None:
+        async for report in self.port.order_reports():
+            if isinstance(report, StreamLost):
+                await self.gateway.on_stream_lost()
+                self._listening.set()
+            else:
+                await self.gateway.on_report(report)
+
+    async def _account(self) -> None:
+        async for update in self.port.account_updates():
+            if not isinstance(update, StreamLost):
+                await self.gateway.on_account(update)
+                continue
+            try:
+                await self.gateway.on_account(await self.port.snapshot())
+            except VenueError as error:
+                _log.info("snapshot_missed", reason=str(error))
+
+    async def _resting_ticks(self, symbol: str) -> int:
+        return Scale.of(self.grain(symbol)).ticks_down(await self.port.mark_price(symbol) * _BELOW_MARKET)
+
+    async def _tell_venue(self, method: str, what: str, body: str) -> dict[str, Any]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, f"{self._address}/paper/v1/{what}", data=body) as answer,
+        ):
+            if answer.status != 200:
+                raise RuntimeError(f"the venue could not be told to {what}: {await answer.text()}")
+            told: dict[str, Any] = await answer.json()
+            return told
+
+
+def order_id(number: int) -> str:
+    return client_order_id(strategy="script", venue="paper", symbol=SYMBOL, slot=number, side="BUY", epoch=0, attempt=0)
+
+
+def _still_market(folder: Path, symbols: Sequence[str]) -> list[Path]:
+    """A tape of one quote each: nothing fills but what is made to."""
+    folder.mkdir(parents=True)
+    tapes = []
+    for symbol in symbols:
+        tape = folder / f"{symbol.removesuffix('USDT').lower()}-usdt.csv"
+        tape.write_text("time_ms,bid,bid_size,ask,ask_size\n1700000000000,4300.00,100,4300.10,100\n")
+        tapes.append(tape)
+    return tapes
+
+
+@asynccontextmanager
+async def staged(folder: Path, symbols: Sequence[str], new_ledger: NewLedger) -> AsyncIterator[Stage]:
+    """A venue whose market stands still, and a gateway that trades on it; both ended afterwards."""
+    settings = VenueSettings(
+        port=0, data_dir=folder, api_key=_KEY, api_secret=_SECRET, tapes=_still_market(folder, symbols), misbehaves=True
+    )
+    stop = asyncio.Event()
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(settings, stop, started))
+    either: set[asyncio.Future[Any]] = {serving, started}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        serving.result()
+    stage = Stage(folder, started.result(), tuple(symbols), new_ledger)
+    try:
+        await stage.start()
+        try:
+            yield stage
+        finally:
+            await stage.close()
+    finally:
+        stop.set()
+        await serving

@@ -75,7 +75,7 @@ class Edge:
         self._refuse_forgotten(operation, ids)
         rule = self.misbehaviour.request(operation, ids)
         if rule is None:
-            return self._shown(self._execute(execute))
+            return self._shown(self._without_forgotten(operation, self._execute(execute)))
         await asyncio.sleep(rule.arrives_after_s)
         if not rule.arrives:
             return _reset(request)
@@ -83,6 +83,7 @@ class Edge:
         for effect in rule.first:
             self.happen(effect, own)
         answer = self._execute(execute, rule.executed_items) if rule.executed else web.Response()
+        answer = self._without_forgotten(operation, answer)
         for effect in rule.then:
             self.happen(effect, own)
         await asyncio.sleep(rule.answered_after_s)
@@ -152,6 +153,12 @@ class Edge:
             raise unknown_order()
         if operation is Operation.CANCEL:
             raise cancel_rejected()
+
+    def _without_forgotten(self, operation: Operation | None, answer: web.Response) -> web.Response:
+        if operation is not Operation.ORDER_HISTORY or not self.orders_forgotten or answer.status != 200:
+            return answer
+        found = orjson.loads(_body(answer))
+        return _with(answer, [one for one in found if one["clientOrderId"] not in self.orders_forgotten])
 
     def _client_ids(self, given: Mapping[str, str]) -> list[str]:
         """The client ids a request is about, found by the venue's id where it gives that."""

@@ -27,6 +27,7 @@ class Operation(StrEnum):
     CANCEL_ALL = "cancel_all"
     FIND = "find"
     OPEN_ORDERS = "open_orders"
+    ORDER_HISTORY = "order_history"
     FILLS = "fills"
     POSITIONS = "positions"
     BALANCE = "balance"
@@ -42,6 +43,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("DELETE", "/fapi/v1/allOpenOrders"): Operation.CANCEL_ALL,
     ("GET", "/fapi/v1/order"): Operation.FIND,
     ("GET", "/fapi/v1/openOrders"): Operation.OPEN_ORDERS,
+    ("GET", "/fapi/v1/allOrders"): Operation.ORDER_HISTORY,
     ("GET", "/fapi/v1/userTrades"): Operation.FILLS,
     ("GET", "/fapi/v2/positionRisk"): Operation.POSITIONS,
     ("GET", "/fapi/v3/positionRisk"): Operation.POSITIONS,

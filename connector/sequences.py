@@ -1,9 +1,10 @@
 """The `seq` of what the connector publishes: by topic and key, without gaps, over restarts (decision 2).
 
-After a restart it goes on from the newest record of each key on the log, found by reading the ends backwards.
+After a restart it goes on from the newest record of each key on the log, found by reading the ends backwards. A record
+that cannot be read is no record of ours and is passed over (ES-6).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,6 +13,7 @@ from google.protobuf.message import Message
 
 from topics.catalogue import Topic
 from topics.codec import decode
+from topics.errors import MalformedRecordError
 from topics.log import LogAddress, read_to_end, reader
 from topics.v1.market_pb2 import MarketBatch
 
@@ -40,28 +42,44 @@ async def resume(address: LogAddress, keys: Mapping[Topic[Any], Iterable[str]]) 
     async with reader(address, client_id="connector-sequences") as consumer:
         for topic, wanted in keys.items():
             for partition, its_keys in _by_partition(topic, address.namespace, wanted).items():
-                records = await _newest_of(consumer, partition, its_keys)
-                newest |= {(topic.name, key): decode(topic, value) for key, value in records.items()}
+                found = await _newest_of(consumer, topic, partition, its_keys)
+                newest |= {(topic.name, key): message for key, message in found.items()}
     return Sequences(newest)
 
 
-async def _newest_of(consumer: AIOKafkaConsumer, partition: TopicPartition, wanted: set[str]) -> dict[str, bytes]:
-    """The value of the last record of each key, looking ever further back until all are found or the log begins."""
+async def _newest_of(
+    consumer: AIOKafkaConsumer, topic: Topic[Any], partition: TopicPartition, wanted: set[str]
+) -> dict[str, Message]:
+    """The last message of each key, looking ever further back until all are found or the log begins."""
     consumer.assign([partition])
     beginning = (await consumer.beginning_offsets([partition]))[partition]
     end = (await consumer.end_offsets([partition]))[partition]
     window = _WINDOW
     while True:
         start = max(beginning, end - window)
-        found: dict[str, bytes] = {}
+        values: dict[str, list[bytes]] = {}
         async for records in read_to_end(consumer, [partition], start={partition: start}):
             for record in records:
                 key = (record.key or b"").decode(errors="replace")
-                if key in wanted and record.value:
-                    found[key] = record.value
+                if key in wanted:
+                    values.setdefault(key, []).append(record.value)
+        newest = {key: _last_readable(topic, key, its_values) for key, its_values in values.items()}
+        found = {key: message for key, message in newest.items() if message is not None}
         if found.keys() == wanted or start == beginning:
             return found
         window *= _WIDER
+
+
+def _last_readable(topic: Topic[Any], key: str, values: Sequence[bytes | None]) -> Message | None:
+    """A message about another key, or without a number, was not published here either."""
+    for value in reversed(values):
+        try:
+            message: Message = decode(topic, value)
+        except MalformedRecordError:
+            continue
+        if topic.key_of(message) == key and _after(message) > FIRST:
+            return message
+    return None
 
 
 def _by_partition(topic: Topic[Any], namespace: str, keys: Iterable[str]) -> dict[TopicPartition, set[str]]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from connector.sequences import resume
 from topics.admin import apply
 from topics.catalogue import MARKET
-from topics.codec import decode
-from topics.log import LogAddress, partitions_of, read_to_end, reader
+from topics.codec import Record, decode, encode
+from topics.envelope import Envelope
+from topics.log import LogAddress, LogProducer, partitions_of, read_to_end, reader
+from topics.v1.market_pb2 import MarketBatch, MarketEvent
 
 PROCESS = Path(__file__).with_name("publishing_process.py")
 KILLS = 4
@@ -40,6 +42,22 @@ async def test_a_key_the_log_has_never_seen_begins_at_one(kafka_bootstrap: str, 
     await apply(address)
     sequences = await resume(address, {MARKET: ["paper:NEWUSDT"]})
     assert [sequences.take(MARKET, "paper:NEWUSDT", 5), sequences.take(MARKET, "paper:NEWUSDT")] == [1, 6]
+
+
+async def test_poison_at_the_end_of_the_log_is_passed_over(kafka_bootstrap: str, namespace: str) -> None:
+    """ES-6, STREAM-1: bytes that are no message, none at all, another key's message: numbers go on, and none begins
+    again at one."""
+    address = LogAddress(kafka_bootstrap, namespace)
+    await apply(address)
+    key = "paper:BTCUSDT"
+    batch = MarketBatch(venue="paper", symbol="BTCUSDT", first_seq=7, events=[MarketEvent(), MarketEvent()])
+    other = MarketBatch(venue="paper", symbol="ETHUSDT", first_seq=900)
+    poison = [b"\xff\xff nonsense", b"", other.SerializeToString(), MarketBatch(venue="paper").SerializeToString()]
+    async with LogProducer(address, client_id="test") as producer:
+        good = encode(MARKET, batch, Envelope("id", "test", 1))
+        await producer.send_all([good, *(Record(MARKET.name, key.encode(), value, []) for value in poison * 100)])
+    sequences = await resume(address, {MARKET: [key]})
+    assert sequences.take(MARKET, key) == 9
 
 
 async def _publish_for_a_while(address: LogAddress) -> None:

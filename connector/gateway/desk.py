@@ -19,7 +19,8 @@ from topics.v1.instruments_pb2 import Instrument
 
 @dataclass(slots=True)
 class Desk:
-    """`halted`: why every placement is denied; empty when they are not. `stopping`: none is begun any more."""
+    """`halted`: why every placement is denied; empty when they are not. `stopping`: none is begun any more.
+    `killing`: the kill switch was turned here and is not durable yet; `kills`: how often."""
 
     port: VenuePort
     ledger: Ledger
@@ -34,6 +35,18 @@ class Desk:
     alerts: Alerts
     halted: str = "not started"
     stopping: bool = False
+    killing: str = ""
+    kills: int = 0
+
+    @property
+    def killed(self) -> str:
+        """Why nothing may be placed on this account (RISK-8); empty while its kill switch is off."""
+        return self.ledger.kill.text or self.killing
+
+    @property
+    def kill_mark(self) -> tuple[int, int]:
+        """Changes with every turn of the kill switch: what was claimed under another one must not be sent."""
+        return self.kills, self.ledger.kill.version
 
     def grain(self, symbol: str) -> Grain:
         """Empty for a symbol nobody knows: such an order is only ever denied."""

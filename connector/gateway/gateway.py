@@ -9,7 +9,7 @@ cancelling, lookups, reports, reconciliation, intents; the rules: lifecycle, exp
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -25,8 +25,10 @@ from connector.gateway.exposure import SymbolExposure, total_exposure
 from connector.gateway.group_commit import GroupCommit
 from connector.gateway.intents import Intents
 from connector.gateway.journal import Journal, Publish
+from connector.gateway.kill_state import KillState
+from connector.gateway.kill_switch import KillReport, KillSwitch
 from connector.gateway.ledger import Ledger
-from connector.gateway.lifecycle import as_update
+from connector.gateway.lifecycle import TERMINAL, as_update
 from connector.gateway.live_orders import LiveOrders
 from connector.gateway.lookups import Lookups
 from connector.gateway.placing import PlaceResult, Placing
@@ -34,7 +36,7 @@ from connector.gateway.reconciliation import Reconciliation
 from connector.gateway.reconciling import Reconciling
 from connector.gateway.reports import Reports
 from connector.gateway.settings import GatewaySettings, RiskLimits
-from connector.port import OrderReport, OrderRequest, VenuePort
+from connector.port import OrderReport, OrderRequest, VenueOrder, VenuePort
 from observability.logs import get_logger
 from topics.log import LogAddress
 from topics.scale import Scale
@@ -96,6 +98,7 @@ class Gateway:
         self._reconciliation = Reconciliation(
             self._desk, self._reports, self._lookups, self._cancelling, self._positions
         )
+        self._kill_switch = KillSwitch(self._desk, self._lookups, self._reports)
         self._lookups.connect(fetch_fills=self._reconciliation.fetch_fills, cancel_again=self._cancelling.again)
         self._intents = Intents(self._desk, self._placing, self._cancelling)
         self._reconciling = Reconciling(self._desk, self._reconciliation)
@@ -111,6 +114,7 @@ class Gateway:
         desk.background.spawn(desk.journal.run(), name="journal")
         desk.background.spawn(desk.alerts.run(), name="alerts")
         await self._reconciliation.load()
+        desk.background.spawn(self._kill_switch.run(), name="kill switch")
         await self._reconciling.begin(self._epoch)
         desk.background.spawn(self._reconciling.run(), name="reconciliation")
 
@@ -162,8 +166,33 @@ class Gateway:
             await self._reports.route(report, source=ORDER_SOURCE_STREAM)
         except VenueError as error:
             _log.warning("a report waits for the next reconciliation", symbol=report.symbol, error=str(error))
+        if isinstance(report, VenueOrder) and report.status not in TERMINAL:
+            self._kill_switch.noticed()
         if self._desk.journal.backlog > _MOST_UNSAID:
             await self._desk.journal.said()
+
+    def kill(self, *, by: str, reason: str, everything: bool = False) -> None:
+        """RISK-8: nothing is placed from here on, everything of ours is cancelled; `kill_reports` tells how far it is.
+
+        `everything`: orders of others on the account too.
+        """
+        self._kill_switch.kill(by=by, reason=reason, everything=everything)
+
+    async def release(self, *, by: str, reason: str) -> KillState:
+        """Durable when it returns. Raises ConnectorError where that failed: the switch stays on."""
+        return await self._kill_switch.release(by=by, reason=reason)
+
+    @property
+    def kill_report(self) -> KillReport:
+        return self._kill_switch.report
+
+    def kill_reports(self) -> AsyncIterator[KillReport]:
+        """How the kill switch is now, and again whenever that changes."""
+        return self._kill_switch.reports()
+
+    async def kill_carried_out(self) -> None:
+        """Returns when a kill under way, if any, cannot be lost with this process any more."""
+        await self._kill_switch.carried_out()
 
     async def on_stream_lost(self) -> None:
         """The user stream is back after a cut: what happened meanwhile is fetched (STREAM-1)."""
@@ -201,6 +230,7 @@ class Gateway:
         return {
             "ok": not desk.halted and not desk.stopping and failure is None,
             "halted": desk.halted,
+            "killed": desk.killed,
             "failure": "" if failure is None else str(failure),
             "epoch": self._epoch,
             "open_orders": len(desk.orders.open()),

@@ -21,6 +21,7 @@ DUPLICATES_SUPPRESSED = Counter("duplicates_suppressed_total", "Placements whose
 INTENTS = Counter("intents_total", "Intents read from the log", ["outcome"])
 RETRIES = Counter("retry_attempts_total", "Calls to the venue made again", ["endpoint", "attempt"])
 CORRECTIONS = Counter("reconciliation_corrections_total", "Updates that only a look at the venue brought")
+KILL_SWITCH = Gauge("kill_switch", "1 while the kill switch is on: nothing is placed, everything of ours is cancelled")
 COMMITS = Histogram(
     "ledger_commit_ms",
     "Milliseconds of one ledger transaction",

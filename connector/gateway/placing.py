@@ -23,6 +23,7 @@ from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
 from connector.gateway.errors import AlreadyExistsError
 from connector.gateway.exposure import Denial, check_order
+from connector.gateway.kill_state import KILLED, denied
 from connector.gateway.ledger import IntentPosition
 from connector.gateway.lifecycle import CANCELED_BEFORE_SENT, Ended, Order, Uncertain, as_update, describes, sent
 from connector.gateway.lookups import Lookups
@@ -51,7 +52,7 @@ class PlaceResult:
 
 
 class _CanceledBeforeSentError(Exception):
-    """Somebody asked to cancel it before it went out."""
+    """Somebody asked to cancel it before it went out, or the account was killed. The message says which."""
 
 
 def check_shape(request: OrderRequest) -> None:
@@ -97,11 +98,12 @@ class Placing:
             if known := self._desk.orders.get(request.client_order_id):
                 self._desk.group.skip(position)
                 return self._compare(request, known)
+        kill_mark = self._desk.kill_mark
         order = self._admit(request, strategy, intent_id, denial)
         claim = self._desk.group.claim(order, position)
         self._desk.orders.put(order)
         self._desk.orders.begin_flight(order.id)
-        task = self._desk.background.spawn(self._carry_out(order, claim), name="placement")
+        task = self._desk.background.spawn(self._carry_out(order, claim, kill_mark), name="placement")
         after, existing = await asyncio.shield(task)
         return self._compare(request, after) if existing else PlaceResult(as_update(after), existing=False)
 
@@ -134,6 +136,8 @@ class Placing:
 
     def _denial(self, request: OrderRequest) -> Denial | None:
         desk = self._desk
+        if desk.killed:
+            return Denial(KILLED, desk.killed)
         if desk.halted:
             return Denial("HALTED", f"placing is halted: {desk.halted}")
         return check_order(
@@ -144,13 +148,18 @@ class Placing:
             open_orders=desk.orders.open_count(request.symbol),
         )
 
-    async def _carry_out(self, order: Order, claim: "asyncio.Future[Order | None]") -> tuple[Order, bool]:
+    async def _carry_out(
+        self, order: Order, claim: "asyncio.Future[Order | None]", kill_mark: tuple[int, int]
+    ) -> tuple[Order, bool]:
         """Returns the order as answered, or the one that had the id before and True."""
         desk = self._desk
         begin = desk.clock.monotonic()
         try:
             taken = await claim
-            if taken is not None:
+            if taken is not None and taken == denied(order, taken.reason):
+                desk.orders.put(taken)
+                order = taken
+            elif taken is not None:
                 self._give_way(taken)
                 return taken, True
             if order.status == ORDER_STATUS_DENIED:
@@ -158,7 +167,7 @@ class Placing:
             else:
                 if desk.clock.monotonic() - begin > desk.settings.claim_fresh_s:
                     await desk.group.flush()
-                await self._send(order.id)
+                await self._send(order.id, kill_mark)
             await desk.journal.said()
             return self._order(order.id), False
         finally:
@@ -171,7 +180,7 @@ class Placing:
         else:
             orders.forget(taken.id)
 
-    async def _send(self, client_order_id: str) -> None:
+    async def _send(self, client_order_id: str, kill_mark: tuple[int, int]) -> None:
         desk = self._desk
         request = self._order(client_order_id).request
         metrics.ORDERS_PLACED.labels(request.symbol).inc()
@@ -179,7 +188,9 @@ class Placing:
         async def once() -> VenueOrder:
             order = self._order(client_order_id)
             if order.cancel_requested:
-                raise _CanceledBeforeSentError
+                raise _CanceledBeforeSentError("cancelled before it was sent")
+            if desk.killed or desk.kill_mark != kill_mark:
+                raise _CanceledBeforeSentError(desk.killed or "the kill switch was turned before it was sent")
             if order.answered:
                 raise OutcomeUnknownError("the venue spoke of this order although a try was certain to have failed")
             desk.orders.put(sent(order, desk.clock.now_ns()))
@@ -197,8 +208,8 @@ class Placing:
                 settings=desk.settings.retry,
                 clock=desk.clock,
             )
-        except _CanceledBeforeSentError:
-            self._end(client_order_id, ORDER_STATUS_CANCELED, CANCELED_BEFORE_SENT, "cancelled before it was sent")
+        except _CanceledBeforeSentError as canceled:
+            self._end(client_order_id, ORDER_STATUS_CANCELED, CANCELED_BEFORE_SENT, str(canceled))
         except DuplicateOrderError as error:
             self._uncertain(client_order_id, error, delay_s=0.0)
         except (VenueRejectedError, NotSentError, RateLimitedError) as error:

@@ -15,7 +15,7 @@ from connector.gateway.lifecycle import CONCLUDED, TERMINAL, Found, News, Order,
 from connector.port import OrderReport, VenueFill, VenueOrder
 from observability.logs import get_logger
 from topics.identifiers import is_ours
-from topics.v1.orders_pb2 import OWNERSHIP_FOREIGN, OWNERSHIP_OURS, OrderUpdate
+from topics.v1.orders_pb2 import ORDER_STATUS_SENT, OWNERSHIP_FOREIGN, OWNERSHIP_OURS, OrderUpdate
 
 _log = get_logger(__name__)
 _FOREIGN_IN_MEMORY = 5_000
@@ -67,7 +67,8 @@ class Reports:
         return order
 
     async def _adopt(self, report: VenueOrder) -> Order | None:
-        order = self._as_new(report, OWNERSHIP_OURS)
+        # SENT, for it was: a claim yet to be sent would be denied while the kill switch is on
+        order = replace(self._as_new(report, OWNERSHIP_OURS), status=ORDER_STATUS_SENT)
         _log.warning("an order of ours was not in the ledger", client_order_id=order.id, symbol=order.symbol)
         metrics.DIFFERENCES.labels("unclaimed_order").inc()
         metrics.ADOPTED.labels("open orders").inc()

@@ -53,6 +53,10 @@ class GatewaySettings(_Settings):
         default=False,
         description="cancel open orders of others on the account; left alone unless a person sets it (ORD-6)",
     )
+    kill_poll_s: float = Field(1.0, gt=0, description="between looks for a kill switch turned by somebody else")
+    kill_retry_s: float = Field(0.25, gt=0, description="between two rounds of cancels while the switch is on")
+    kill_verify_s: float = Field(1.0, ge=0, description="between the two looks at an empty venue; sees late arrivals")
+    kill_watch_s: float = Field(5.0, gt=0, description="between looks while the switch is on and the venue was empty")
     claim_fresh_s: float = Field(
         1.0, gt=0, description="an older claim is checked against the epoch again before it is sent"
     )

@@ -18,6 +18,8 @@ from topics.v1.alerts_pb2 import Alert
 from topics.v1.orders_pb2 import OrderUpdate
 
 NewLedger = Callable[[], Ledger]
+# Nothing looks by itself: a test asks for what it is about.
+_QUIET: dict[str, object] = {"reconcile_interval_s": 1e6, "kill_poll_s": 1e6}
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -78,7 +80,7 @@ class Stage:
             self.venue.instruments,
             limits or RiskLimits(),
             self.clock,
-            settings=GatewaySettings.model_validate({"reconcile_interval_s": 1e6, **(settings or {})}),
+            settings=GatewaySettings.model_validate(_QUIET | dict(settings or {})),
             publish_alerts=self.publish_alerts,
         )
         self.venue.emit = gateway.on_report

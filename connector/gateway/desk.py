@@ -1,10 +1,11 @@
 """What the parts of the gateway share. Wiring only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connector.gateway.alerts import Alerts
 from connector.gateway.background import Background
+from connector.gateway.cancel_wishes import CancelWishes
 from connector.gateway.clock import Clock
 from connector.gateway.group_commit import GroupCommit
 from connector.gateway.journal import Journal
@@ -33,6 +34,7 @@ class Desk:
     journal: Journal
     orders: LiveOrders
     alerts: Alerts
+    cancel_wishes: CancelWishes = field(default_factory=CancelWishes)
     halted: str = "not started"
     stopping: bool = False
     killing: str = ""

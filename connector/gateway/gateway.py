@@ -9,7 +9,7 @@ cancelling, lookups, reports, reconciliation, intents; the rules: lifecycle, exp
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +38,7 @@ from connector.gateway.reports import Reports
 from connector.gateway.settings import GatewaySettings, RiskLimits
 from connector.port import OrderReport, OrderRequest, VenueOrder, VenuePort
 from observability.logs import get_logger
+from topics.errors import TapelineError
 from topics.log import LogAddress
 from topics.scale import Scale
 from topics.v1.account_pb2 import AccountUpdate
@@ -156,9 +157,27 @@ class Gateway:
         """
         return await self._placing.place(request, strategy=strategy, intent_id=intent_id)
 
+    async def place_batch(
+        self, requests: Sequence[OrderRequest], *, strategy: str = "", intent_id: str = ""
+    ) -> list[PlaceResult | TapelineError]:
+        """One result or error for each request, in their order; what `place` would raise is a value here (ORD-2)."""
+        return await self._placing.place_batch(requests, strategy=strategy, intent_id=intent_id)
+
     async def cancel(self, symbol: str, client_order_id: str = "", venue_order_id: str = "") -> OrderUpdate:
         """The order as it is afterwards; an ended one as it is. Raises OrderNotFoundError, or the venue's error."""
         return await self._cancelling.cancel(symbol, client_order_id=client_order_id, venue_order_id=venue_order_id)
+
+    async def cancel_batch(
+        self, symbol: str, *, client_order_ids: Sequence[str] = (), venue_order_ids: Sequence[str] = ()
+    ) -> list[OrderUpdate | TapelineError]:
+        """As `cancel`, each by itself: first those by client order id, then those by venue order id (ORD-2)."""
+        return await self._cancelling.cancel_batch(
+            symbol, client_order_ids=client_order_ids, venue_order_ids=venue_order_ids
+        )
+
+    async def cancel_all(self, symbol: str, *, everything: bool = False) -> list[OrderUpdate | TapelineError]:
+        """Ours on the symbol as they are afterwards, or why not. `everything`: orders of others go too (ORD-1)."""
+        return await self._cancelling.cancel_all(symbol, everything=everything)
 
     async def on_report(self, report: OrderReport) -> None:
         """From the venue's user stream."""

@@ -19,7 +19,8 @@ from connector.gateway.desk import Desk
 from connector.gateway.errors import AlreadyExistsError
 from connector.gateway.exposure import Denial
 from connector.gateway.ledger import IntentPosition
-from connector.gateway.placing import Placing, check_shape
+from connector.gateway.placing import Placing
+from connector.gateway.shape import check_shape
 from connector.port import OrderRequest
 from observability.logs import correlated, get_logger
 from topics.catalogue import INTENTS
@@ -152,14 +153,9 @@ class Intents:
         found = [self._desk.orders.get(key) for key in {**concerned, **dict.fromkeys(pending)}]
         orders = [it for it in found if it and not it.terminal and intent.strategy in ("", it.strategy)]
         await self._cancelling.request(orders, position)
-        results = await asyncio.gather(
-            *(self._cancelling.carry_out(order.id) for order in orders), return_exceptions=True
-        )
-        failed = [result for result in results if isinstance(result, BaseException)]
-        for error in failed:
-            if not isinstance(error, VenueError):
-                raise error
-            _log.warning("cancel failed, will be repeated", symbol=intent.symbol, error=str(error))
+        failed = await self._cancelling.carry_out_all(intent.symbol, [order.id for order in orders])
+        for client_order_id, error in failed.items():
+            _log.warning("cancel failed, will be repeated", client_order_id=client_order_id, error=str(error))
         return "cancel_failed" if failed else "cancel_all"
 
     async def _leave(self, position: IntentPosition) -> str:

@@ -18,6 +18,7 @@ from connector.port import VenueOrder
 from observability.logs import get_logger
 from topics.v1.alerts_pb2 import SEVERITY_CRITICAL
 from topics.v1.orders_pb2 import (
+    ORDER_SOURCE_GATEWAY,
     ORDER_SOURCE_RECONCILIATION,
     ORDER_STATUS_CANCELED,
     ORDER_STATUS_REJECTED,
@@ -63,6 +64,14 @@ class Lookups:
         found = await self._desk.port.find_order(order.symbol, **known)
         reach("during_lookup")
         return found
+
+    async def tell_what_became_of(self, order: Order) -> None:
+        """The venue had nothing to cancel: it ended by itself, or never arrived (then its look-up will tell)."""
+        found = await self.find(order)
+        if found is None:
+            self.watch(order.id)
+        else:
+            self._desk.orders.tell(order.id, found, source=ORDER_SOURCE_GATEWAY)
 
     def adopt(self, order: Order, found: VenueOrder, *, by: str = BY_ID) -> list[OrderUpdate]:
         """The venue holds an order with this id: ours if its details are, otherwise our request was refused."""

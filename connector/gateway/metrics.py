@@ -20,6 +20,7 @@ FOREIGN_ORDERS = Gauge("foreign_orders_open", "Open orders of others on the acco
 DUPLICATES_SUPPRESSED = Counter("duplicates_suppressed_total", "Placements whose client order id was used before")
 INTENTS = Counter("intents_total", "Intents read from the log", ["outcome"])
 RETRIES = Counter("retry_attempts_total", "Calls to the venue made again", ["endpoint", "attempt"])
+CANCELS_ESCALATED = Counter("cancels_escalated_total", "Cancels that failed until all was cancelled", ["symbol"])
 CORRECTIONS = Counter("reconciliation_corrections_total", "Updates that only a look at the venue brought")
 KILL_SWITCH = Gauge("kill_switch", "1 while the kill switch is on: nothing is placed, everything of ours is cancelled")
 COMMITS = Histogram(

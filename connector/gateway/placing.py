@@ -5,7 +5,7 @@ claim is durable before anything is sent, and after a claim nothing but a certai
 """
 
 import asyncio
-import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from connector.errors import (
@@ -19,6 +19,7 @@ from connector.errors import (
     VenueRejectedError,
 )
 from connector.gateway import metrics
+from connector.gateway.batch_call import BatchCall
 from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
 from connector.gateway.errors import AlreadyExistsError
@@ -28,9 +29,10 @@ from connector.gateway.ledger import IntentPosition
 from connector.gateway.lifecycle import CANCELED_BEFORE_SENT, Ended, Order, Uncertain, as_update, describes, sent
 from connector.gateway.lookups import Lookups
 from connector.gateway.retries import with_retries
+from connector.gateway.shape import check_shape, shape_fault
 from connector.port import OrderRequest, VenueOrder
 from observability.logs import get_logger
-from topics.v1.common_pb2 import OrderType, Side, TimeInForce
+from topics.errors import TapelineError
 from topics.v1.orders_pb2 import (
     ORDER_SOURCE_GATEWAY,
     ORDER_STATUS_CANCELED,
@@ -40,7 +42,6 @@ from topics.v1.orders_pb2 import (
 )
 
 _log = get_logger(__name__)
-_CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9]{1,28}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +56,7 @@ class _CanceledBeforeSentError(Exception):
     """Somebody asked to cancel it before it went out, or the account was killed. The message says which."""
 
 
-def check_shape(request: OrderRequest) -> None:
-    """Raises InvalidOrderError for what can be no order at all: a client order id outside WF-1, an unset choice."""
-    if not _CLIENT_ORDER_ID.fullmatch(request.client_order_id):
-        raise InvalidOrderError(
-            f"client order id {request.client_order_id!r} is not 1 to 28 characters [A-Za-z0-9]; it must reach the "
-            "venue unchanged"
-        )
-    for what, value, known in (
-        ("side", request.side, Side.values()),
-        ("type", request.type, OrderType.values()),
-        ("time in force", request.time_in_force, TimeInForce.values()),
-    ):
-        if value == 0 or value not in known:
-            raise InvalidOrderError(f"order {request.client_order_id}: {what} {value} is not one of topics.v1")
+Flight = asyncio.Task[tuple[Order, bool]]
 
 
 class Placing:
@@ -98,13 +86,37 @@ class Placing:
             if known := self._desk.orders.get(request.client_order_id):
                 self._desk.group.skip(position)
                 return self._compare(request, known)
-        kill_mark = self._desk.kill_mark
         order = self._admit(request, strategy, intent_id, denial)
+        return await self._result(request, self._begin(order, position))
+
+    async def place_batch(
+        self, requests: Sequence[OrderRequest], *, strategy: str, intent_id: str
+    ) -> list[PlaceResult | TapelineError]:
+        """As `place`, each by itself, an error as a value: one transaction for all claims, one call for first tries."""
+        new: dict[str, OrderRequest] = {}
+        for request in requests:
+            known = self._desk.orders.get(request.client_order_id) is not None
+            if not known and not self._desk.stopping and shape_fault(request) is None:
+                new.setdefault(request.client_order_id, request)
+        call = BatchCall(self._desk.port, new)
+        results: list[Awaitable[PlaceResult]] = []
+        for request in requests:
+            if new.pop(request.client_order_id, None) is request:
+                order = self._admit(request, strategy, intent_id, None)
+                results.append(self._result(request, self._begin(order, None, call)))
+            else:
+                results.append(self.place(request, strategy=strategy, intent_id=intent_id))
+        return [_error_as_value(it) for it in await asyncio.gather(*results, return_exceptions=True)]
+
+    def _begin(self, order: Order, position: IntentPosition | None, call: BatchCall | None = None) -> Flight:
+        """The claim is in line and the room in the limits reserved when it returns; nothing has been waited for."""
         claim = self._desk.group.claim(order, position)
         self._desk.orders.put(order)
         self._desk.orders.begin_flight(order.id)
-        task = self._desk.background.spawn(self._carry_out(order, claim, kill_mark), name="placement")
-        after, existing = await asyncio.shield(task)
+        return self._desk.background.spawn(self._carry_out(order, claim, self._desk.kill_mark, call), name="placement")
+
+    async def _result(self, request: OrderRequest, flight: Flight) -> PlaceResult:
+        after, existing = await asyncio.shield(flight)
         return self._compare(request, after) if existing else PlaceResult(as_update(after), existing=False)
 
     def _admit(self, request: OrderRequest, strategy: str, intent_id: str, denial: Denial | None) -> Order:
@@ -149,13 +161,19 @@ class Placing:
         )
 
     async def _carry_out(
-        self, order: Order, claim: "asyncio.Future[Order | None]", kill_mark: tuple[int, int]
+        self,
+        order: Order,
+        claim: "asyncio.Future[Order | None]",
+        kill_mark: tuple[int, int],
+        call: BatchCall | None,
     ) -> tuple[Order, bool]:
         """Returns the order as answered, or the one that had the id before and True."""
         desk = self._desk
         begin = desk.clock.monotonic()
         try:
             taken = await claim
+            if call is not None and (taken is not None or order.terminal):
+                call.leave(order.id)
             if taken is not None and taken == denied(order, taken.reason):
                 desk.orders.put(taken)
                 order = taken
@@ -167,10 +185,12 @@ class Placing:
             else:
                 if desk.clock.monotonic() - begin > desk.settings.claim_fresh_s:
                     await desk.group.flush()
-                await self._send(order.id, kill_mark)
+                await self._send(order.id, kill_mark, call)
             await desk.journal.said()
             return self._order(order.id), False
         finally:
+            if call is not None:
+                call.leave(order.id)
             desk.orders.end_flight(order.id)
 
     def _give_way(self, taken: Order) -> None:
@@ -180,12 +200,12 @@ class Placing:
         else:
             orders.forget(taken.id)
 
-    async def _send(self, client_order_id: str, kill_mark: tuple[int, int]) -> None:
+    async def _send(self, client_order_id: str, kill_mark: tuple[int, int], call: BatchCall | None) -> None:
         desk = self._desk
         request = self._order(client_order_id).request
         metrics.ORDERS_PLACED.labels(request.symbol).inc()
 
-        async def once() -> VenueOrder:
+        async def once(place: Callable[[OrderRequest], Awaitable[VenueOrder]]) -> VenueOrder:
             order = self._order(client_order_id)
             if order.cancel_requested:
                 raise _CanceledBeforeSentError("cancelled before it was sent")
@@ -195,18 +215,30 @@ class Placing:
                 raise OutcomeUnknownError("the venue spoke of this order although a try was certain to have failed")
             desk.orders.put(sent(order, desk.clock.now_ns()))
             reach("before_send")
-            answer = await desk.port.place(request)
+            answer = await place(request)
             reach("after_answer_before_log")
             return answer
 
+        async def in_batch(batch: BatchCall) -> VenueOrder:
+            try:
+                return await once(batch.place)
+            finally:
+                batch.leave(client_order_id)
+
+        def attempt() -> Awaitable[VenueOrder]:
+            nonlocal call
+            batch, call = call, None
+            return once(desk.port.place) if batch is None else in_batch(batch)
+
         try:
             answer = await with_retries(
-                once,
+                attempt,
                 endpoint="place",
                 key=client_order_id,
                 again_on=(NotSentError, RateLimitedError),
                 settings=desk.settings.retry,
                 clock=desk.clock,
+                pause=lambda seconds: desk.cancel_wishes.pause(client_order_id, seconds, desk.clock),
             )
         except _CanceledBeforeSentError as canceled:
             self._end(client_order_id, ORDER_STATUS_CANCELED, CANCELED_BEFORE_SENT, str(canceled))
@@ -259,3 +291,9 @@ class Placing:
         if order is None:
             raise InvalidOrderError(f"order {client_order_id} is not known here")
         return order
+
+
+def _error_as_value(result: PlaceResult | BaseException) -> PlaceResult | TapelineError:
+    if isinstance(result, PlaceResult | TapelineError):
+        return result
+    raise result

@@ -35,15 +35,19 @@ async def with_retries(
     again_on: tuple[type[VenueError], ...],
     settings: RetrySettings,
     clock: Clock,
+    heeds_retry_after: bool = True,
+    pause: Callable[[float], Awaitable[None]] | None = None,
 ) -> ResultT:
     """Raises what the last try raised. Each try's time goes to the latency histogram.
+
+    `heeds_retry_after`: waits as long as the venue asks for. `pause` sleeps in place of the clock.
 
     The first try, nearly always the only one, goes without the retry machinery, which then starts from its error.
     """
 
     def wait(state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        asked_s = error.retry_after_s if isinstance(error, RateLimitedError) else None
+        asked_s = error.retry_after_s if heeds_retry_after and isinstance(error, RateLimitedError) else None
         return wait_s(settings, attempt=state.attempt_number, key=key, asked_s=asked_s)
 
     def note(state: RetryCallState) -> None:
@@ -71,7 +75,7 @@ async def with_retries(
         return await timed()
 
     retrying = AsyncRetrying(
-        sleep=clock.sleep,
+        sleep=pause or clock.sleep,
         stop=stop_after_attempt(1 + settings.max_retries),
         wait=wait,
         retry=retry_if_exception_type(again_on),

@@ -96,6 +96,10 @@ class Stage:
             while not holds():
                 await asyncio.sleep(0.001)
 
+    async def until_alert(self, code: str) -> Alert:
+        await self.until(lambda: any(it.code == code for it in self.alerts))
+        return next(it for it in self.alerts if it.code == code)
+
     async def crash(self, gateway: Gateway) -> None:
         """Ends it as kill -9 does: nothing is finished, nothing more is written."""
         await gateway._desk.background.stop()

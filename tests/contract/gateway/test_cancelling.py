@@ -109,6 +109,7 @@ async def test_a_failed_cancel_is_sent_again(stage: Stage, error: VenueError) ->
 async def test_a_cancel_that_keeps_failing_stays_wanted(stage: Stage) -> None:
     """ORD-3: the caller hears of it, and every reconciliation asks again."""
     stage.venue.cancel_script.extend(OutcomeUnknownError("timed out") for _ in range(4))
+    stage.venue.cancel_all_script.append(OutcomeUnknownError("timed out"))
     gateway = await stage.gateway()
     await gateway.place(request(1))
     with pytest.raises(OutcomeUnknownError):
@@ -120,6 +121,7 @@ async def test_a_cancel_that_keeps_failing_stays_wanted(stage: Stage) -> None:
 async def test_a_cancel_asked_for_before_a_crash_is_carried_out_after_it(stage: Stage) -> None:
     """ORD-3: the wish is durable before it is sent."""
     stage.venue.cancel_script.extend(OutcomeUnknownError("timed out") for _ in range(4))
+    stage.venue.cancel_all_script.append(OutcomeUnknownError("timed out"))
     first = await stage.gateway()
     await first.place(request(1))
     with pytest.raises(OutcomeUnknownError):

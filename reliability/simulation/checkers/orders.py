@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from connector.errors import InvalidOrderError
 from connector.gateway.intents import request_of
-from connector.gateway.placing import check_shape
+from connector.gateway.shape import check_shape
 from reliability.simulation.checkers.evidence import Evidence, Said, Violation, side_name
 from reliability.simulation.history import BookedOrder, Request
 from topics.v1.intents_pb2 import Intent

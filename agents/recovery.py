@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from agents.keys import PureAgent
 from topics.catalogue import Topic
 from topics.codec import decode
-from topics.log import read_to_end
+from topics.log import Reader, read_to_end
 from topics.v1.state_pb2 import AgentState
 
 
@@ -33,9 +33,7 @@ class Recovered:
         }
 
 
-async def load_states(
-    consumer: AIOKafkaConsumer, agent: PureAgent[Any], namespace: str, partitions: Iterable[int]
-) -> Recovered:
+async def load_states(consumer: Reader, agent: PureAgent[Any], namespace: str, partitions: Iterable[int]) -> Recovered:
     """A record of an older term than one before it is the late write of a former owner and does not count."""
     name = agent.state_topic.physical_name(namespace)
     recovered = Recovered(terms=dict.fromkeys(partitions, 1))
@@ -49,7 +47,7 @@ async def load_states(
 
 
 async def missed_records(
-    consumer: AIOKafkaConsumer,
+    consumer: Reader,
     agent: PureAgent[Any],
     namespace: str,
     partition: int,
@@ -64,7 +62,7 @@ async def missed_records(
 
 
 async def _missed_of(
-    consumer: AIOKafkaConsumer, topic: Topic[Any], source: TopicPartition, halted: dict[bytes, AgentState]
+    consumer: Reader, topic: Topic[Any], source: TopicPartition, halted: dict[bytes, AgentState]
 ) -> list[ConsumerRecord]:
     start = min(state.contains.get(topic.name, -1) + 1 for state in halted.values())
     missed = []

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import faust
-from aiokafka import AIOKafkaConsumer
 from aiokafka.partitioner import murmur2
 
 from agents import metrics
@@ -29,7 +28,7 @@ from topics.codec import Record, decode, encode
 from topics.envelope import Envelope
 from topics.errors import TapelineError
 from topics.identifiers import event_id
-from topics.log import LogAddress, LogProducer, reader
+from topics.log import Log, Producer, Reader
 from topics.v1.alerts_pb2 import Alert, Severity
 from topics.v1.market_pb2 import MarketBatch
 from topics.v1.state_pb2 import AgentState
@@ -68,8 +67,8 @@ class StatefulAgent(Generic[StateT]):
         self,
         agent: PureAgent[StateT],
         *,
-        producer: LogProducer,
-        address: LogAddress,
+        producer: Producer,
+        address: Log,
         gate: Gate | None = None,
         patience_s: float = 10,
         clock: Callable[[], float] = time.monotonic,
@@ -127,7 +126,7 @@ class StatefulAgent(Generic[StateT]):
         async with self._busy:
             self.keys.clear()
             self._last_offset.clear()
-        async with reader(self._address, client_id=self._reader_id, fetch_max_wait_ms=20) as consumer:
+        async with self._address.reader(client_id=self._reader_id, fetch_max_wait_ms=20) as consumer:
             recovered = await load_states(consumer, self.agent, self._address.namespace, partitions)
             resent = [record for state in recovered.states.values() for record in outbox_of(state)]
             await self._producer.send_all(resent)
@@ -173,7 +172,7 @@ class StatefulAgent(Generic[StateT]):
             if CROWD_RECORDS <= len(messages) < BATCH_RECORDS:
                 await asyncio.sleep(CROWD_WAIT_S)
                 self._gather(messages)
-            done = await self._handle(messages)
+            done = await self.handle(messages)
             for message in done:
                 message.ack(app.consumer)
 
@@ -181,8 +180,9 @@ class StatefulAgent(Generic[StateT]):
         while len(messages) < BATCH_RECORDS and not self._queue.empty():
             messages.append(self._queue.get_nowait().message)
 
-    async def _handle(self, messages: Sequence[Any]) -> list[Any]:
-        """Folds and writes a batch. Returns the messages that are done with; the others will be read again."""
+    async def handle(self, messages: Sequence[Any]) -> list[Any]:
+        """Folds and writes a batch: topic, partition, offset, key, value and `generation_id` (of the assignment it was
+        fetched under) of each are read. Returns the messages that are done with; the others will be read again."""
         while True:
             granted = await self.gate.wait()
             async with self._busy:
@@ -279,7 +279,7 @@ class StatefulAgent(Generic[StateT]):
             folded.outputs += outbox
         return folded
 
-    async def _resume_halted(self, consumer: AIOKafkaConsumer, recovered: Recovered, granted: Pass) -> None:
+    async def _resume_halted(self, consumer: Reader, recovered: Recovered, granted: Pass) -> None:
         """Folds what halted keys have missed; where the rule still raises, the key is halted again."""
         for partition in granted.partitions:
             halted = recovered.halted_in(partition)

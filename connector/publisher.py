@@ -8,7 +8,7 @@ the log is far behind. A record the log does not take ends the process.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from topics.catalogue import ACCOUNT, ALERTS, FUNDING, INSTRUMENTS, MARKET, ORDE
 from topics.codec import encode
 from topics.envelope import Envelope
 from topics.identifiers import event_id
-from topics.log import LogProducer
+from topics.log import Producer
 from topics.v1.account_pb2 import AccountUpdate
 from topics.v1.alerts_pb2 import Alert
 from topics.v1.funding_pb2 import FundingUpdate
@@ -82,21 +82,24 @@ class Publisher:
     """`run` sends market and funding until cancelled or the log fails; the other calls return when acked.
 
     A producer has one request under way: with a `market_producer` of their own, prices do not wait for orders.
+    `now_ns` is the wall clock.
     """
 
     def __init__(
         self,
-        producer: LogProducer,
+        producer: Producer,
         sequences: Sequences,
         *,
         subscriber_buffer: int,
-        market_producer: LogProducer | None = None,
+        market_producer: Producer | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.market: Broadcast[MarketBatch] = Broadcast("price", subscriber_buffer)
         self.orders: Broadcast[OrderUpdate] = Broadcast("orders", subscriber_buffer)
         self._producer = producer
         self._market_producer = market_producer or producer
         self._sequences = sequences
+        self._now_ns = now_ns
         self._in_turn = asyncio.Lock()
         self._market_lanes: dict[str, _MarketLane] = {}
         self._funding_lanes: dict[str, _FundingLane] = {}
@@ -111,7 +114,7 @@ class Publisher:
             if not _same_instrument(self._sequences.newest.get(place), instrument):
                 stamped = Instrument()
                 stamped.CopyFrom(instrument)
-                stamped.time_ms = time.time_ns() // 1_000_000
+                stamped.time_ms = self._now_ns() // 1_000_000
                 self._sequences.newest[place] = stamped
                 changed.append(stamped)
         await self._send(INSTRUMENTS, changed)
@@ -210,18 +213,18 @@ class Publisher:
                 stamped: Any = message
                 key = topic.key_of(message)
                 stamped.seq = self._sequences.take(topic, key)
-                envelope = _envelope(topic, key, stamped)
+                envelope = _envelope(topic, key, stamped, self._now_ns)
                 acknowledgements.append(await self._producer.enqueue(encode(topic, message, envelope)))
         await asyncio.gather(*acknowledgements)
         metrics.LOG_ACK.labels(topic.name).observe(time.perf_counter() - begun)
 
 
-def _envelope(topic: Topic[Any], key: str, message: Any) -> Envelope:
+def _envelope(topic: Topic[Any], key: str, message: Any, now_ns: Callable[[], int]) -> Envelope:
     order = message if isinstance(message, OrderUpdate) else None
     return Envelope(
         id=event_id(topic.name, key, message.seq),
         source=SOURCE,
-        time_ms=message.time_ms or time.time_ns() // 1_000_000,
+        time_ms=message.time_ms or now_ns() // 1_000_000,
         correlation_id=order.client_order_id if order else "",
         causation_id=order.intent_id if order else "",
     )

@@ -5,7 +5,7 @@ No pump decides anything; one that fails ends the process (crash-only).
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -41,13 +41,14 @@ class Pumps:
     gateway: Listener
     account: AccountView
     snapshot_interval_s: float
+    now_ns: Callable[[], int] = time.time_ns
     _paid: dict[str, int] = field(default_factory=dict)
     _snapshot_wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def market(self, symbol: str) -> None:
         async for item in self.port.market(symbol):
             if not isinstance(item, StreamLost):
-                self.publisher.offer_market(symbol, item, time.time_ns())
+                self.publisher.offer_market(symbol, item, self.now_ns())
 
     async def funding(self, symbol: str) -> None:
         async for update in self.port.funding(symbol):

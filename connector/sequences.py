@@ -7,14 +7,14 @@ that cannot be read is no record of ours and is passed over (ES-6).
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 from google.protobuf.message import Message
 
 from topics.catalogue import Topic
 from topics.codec import decode
 from topics.errors import MalformedRecordError
-from topics.log import LogAddress, read_to_end, reader
+from topics.log import Log, Reader, read_to_end
 from topics.v1.market_pb2 import MarketBatch
 
 FIRST = 1
@@ -36,19 +36,19 @@ class Sequences:
         return first
 
 
-async def resume(address: LogAddress, keys: Mapping[Topic[Any], Iterable[str]]) -> Sequences:
+async def resume(log: Log, keys: Mapping[Topic[Any], Iterable[str]]) -> Sequences:
     """Sequences that go on where the log ends, for these keys of these topics."""
     newest: dict[tuple[str, str], Message] = {}
-    async with reader(address, client_id="connector-sequences") as consumer:
+    async with log.reader(client_id="connector-sequences") as consumer:
         for topic, wanted in keys.items():
-            for partition, its_keys in _by_partition(topic, address.namespace, wanted).items():
+            for partition, its_keys in _by_partition(topic, log.namespace, wanted).items():
                 found = await _newest_of(consumer, topic, partition, its_keys)
                 newest |= {(topic.name, key): message for key, message in found.items()}
     return Sequences(newest)
 
 
 async def _newest_of(
-    consumer: AIOKafkaConsumer, topic: Topic[Any], partition: TopicPartition, wanted: set[str]
+    consumer: Reader, topic: Topic[Any], partition: TopicPartition, wanted: set[str]
 ) -> dict[str, Message]:
     """The last message of each key, looking ever further back until all are found or the log begins."""
     consumer.assign([partition])

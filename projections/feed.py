@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from projections.errors import LogChangedError
 from projections.store import Partition
 from topics.catalogue import Topic
-from topics.log import LogAddress, partitions_of, reader
+from topics.log import Log, Reader, partitions_of
 
 Batch = dict[Partition, list[ConsumerRecord]]
 
@@ -20,10 +20,10 @@ Batch = dict[Partition, list[ConsumerRecord]]
 class Feed:
     """Partitions are (catalogue topic, number). Raises KafkaError where the log does not answer."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, address: LogAddress, topics: Sequence[Topic[Any]]) -> None:
+    def __init__(self, consumer: Reader, log: Log, topics: Sequence[Topic[Any]]) -> None:
         self._consumer = consumer
-        self._assigned = partitions_of(address, topics)
-        self._names = {at: (at.topic.removeprefix(address.namespace), at.partition) for at in self._assigned}
+        self._assigned = partitions_of(log, topics)
+        self._names = {at: (at.topic.removeprefix(log.namespace), at.partition) for at in self._assigned}
 
     async def seek(self, offsets: Mapping[Partition, int]) -> dict[Partition, int]:
         """Goes to the offsets; returns, of partitions that no longer hold theirs, what the oldest kept offset is.
@@ -71,12 +71,11 @@ class Feed:
 
 
 @asynccontextmanager
-async def open_feed(address: LogAddress, topics: Sequence[Topic[Any]], *, client_id: str) -> AsyncIterator[Feed]:
-    async with reader(
-        address,
+async def open_feed(log: Log, topics: Sequence[Topic[Any]], *, client_id: str) -> AsyncIterator[Feed]:
+    async with log.reader(
         client_id=client_id,
         fetch_max_bytes=16 << 20,
         max_partition_fetch_bytes=4 << 20,
         fetch_max_wait_ms=100,
     ) as consumer:
-        yield Feed(consumer, address, topics)
+        yield Feed(consumer, log, topics)

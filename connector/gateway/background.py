@@ -13,7 +13,7 @@ ResultT = TypeVar("ResultT")
 
 class Background:
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}  # in order: a stop ends them in the order they began
         self._failure: BaseException | None = None
         self._failed = asyncio.Event()
         self._stopped = False
@@ -24,13 +24,13 @@ class Background:
 
     def spawn(self, work: Coroutine[Any, Any, ResultT], *, name: str) -> "asyncio.Task[ResultT]":
         task = asyncio.create_task(work, name=name)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._done)
         return task
 
     def own(self, task: "asyncio.Task[Any]") -> None:
         """Ends it with all others; its failure is an answer to those who wait for it, not the gateway's end."""
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._heard)
 
     def check(self) -> None:
@@ -61,11 +61,11 @@ class Background:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _heard(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled():
             task.exception()  # asked for, so that a failure whose waiters have all gone is not reported as lost
 
     def _done(self, task: "asyncio.Task[Any]") -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)

@@ -39,7 +39,7 @@ from connector.gateway.settings import GatewaySettings, RiskLimits
 from connector.port import OrderReport, OrderRequest, VenueOrder, VenuePort
 from observability.logs import get_logger
 from topics.errors import TapelineError
-from topics.log import LogAddress
+from topics.log import Log
 from topics.scale import Scale
 from topics.v1.account_pb2 import AccountUpdate
 from topics.v1.instruments_pb2 import Instrument
@@ -265,7 +265,7 @@ class Gateway:
             **self._reconciling.status(),
         }
 
-    async def run_intents(self, log: LogAddress) -> None:
+    async def run_intents(self, log: Log) -> None:
         """Carries out intents from where the ledger stands. Raises what ends it.
 
         Waits for the first reconciliation as long as `reconcile_patience_s`; while placing is halted for longer,
@@ -282,6 +282,6 @@ class Gateway:
             work.cancel()
             await asyncio.gather(failed, work, return_exceptions=True)
 
-    async def _intents_when_ready(self, log: LogAddress) -> None:
+    async def _intents_when_ready(self, log: Log) -> None:
         await self._reconciling.decided.wait()
         await self._intents.run(log)

@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import ConsumerRecord
 
 from connector.errors import InvalidOrderError, OrderNotFoundError, VenueError
 from connector.gateway import metrics
@@ -26,7 +26,7 @@ from observability.logs import correlated, get_logger
 from topics.catalogue import INTENTS
 from topics.codec import decode
 from topics.errors import MalformedRecordError
-from topics.log import LogAddress, LogProducer, partitions_of, reader
+from topics.log import Log, Producer, Reader, partitions_of
 from topics.v1.common_pb2 import Grain
 from topics.v1.intents_pb2 import Intent
 from topics.v1.orders_pb2 import OrderStatus
@@ -45,11 +45,11 @@ class Intents:
         self._placements: dict[str, dict[str, asyncio.Task[None]]] = {}
         self.outcomes: dict[str, int] = {}
 
-    async def run(self, log: LogAddress) -> None:
+    async def run(self, log: Log) -> None:
         """Reads for ever. Raises what stops it: a lost log, a fenced ledger."""
         async with (
-            LogProducer(log, client_id=READER) as producer,
-            reader(log, client_id=READER) as consumer,
+            log.producer(client_id=READER) as producer,
+            log.reader(client_id=READER) as consumer,
         ):
             await self._seek(consumer, log)
             while True:
@@ -57,7 +57,7 @@ class Intents:
                     for record in records:
                         await self._take(record, producer)
 
-    async def _seek(self, consumer: AIOKafkaConsumer, log: LogAddress) -> None:
+    async def _seek(self, consumer: Reader, log: Log) -> None:
         partitions = partitions_of(log, [INTENTS])
         consumer.assign(partitions)
         known = await self._desk.ledger.intent_positions(INTENTS.physical_name(log.namespace))
@@ -67,7 +67,7 @@ class Intents:
             else:
                 await consumer.seek_to_beginning(partition)
 
-    async def _take(self, record: ConsumerRecord, producer: LogProducer) -> None:
+    async def _take(self, record: ConsumerRecord, producer: Producer) -> None:
         await self._room.acquire()
         position = IntentPosition(record.topic, record.partition, record.offset)
         self._desk.group.progress.begin(position)
@@ -162,7 +162,7 @@ class Intents:
         self._desk.group.skip(position)
         return "not_ours"
 
-    async def _bury(self, record: ConsumerRecord, producer: LogProducer, position: IntentPosition, reason: str) -> str:
+    async def _bury(self, record: ConsumerRecord, producer: Producer, position: IntentPosition, reason: str) -> str:
         _log.error("an intent cannot be read", partition=record.partition, offset=record.offset, reason=reason)
         await producer.bury(INTENTS, record, reader=READER, reason=reason)
         self._desk.group.skip(position)

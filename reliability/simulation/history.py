@@ -134,7 +134,8 @@ class LedgerBooks:
 class ProcessLife:
     """One life of one process. `kind`: "gateway", "agents", "projector".
 
-    `end`: "killed", "stopped", "failed", "running". `paused`: when it was stopped and continued (SIGSTOP, SIGCONT); `steps`: how many callbacks it ran.
+    `end`: "killed", "stopped", "failed", "running". `paused`: when it was stopped and continued (SIGSTOP, SIGCONT).
+    `steps`: how many callbacks it ran.
     """
 
     name: str

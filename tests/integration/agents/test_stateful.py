@@ -102,7 +102,7 @@ async def test_poison_goes_to_the_dead_letters_and_stops_nothing(address: LogAdd
     misplaced = Record(MARKET.name, b"paper:BTCUSDT", quotes("ETHUSDT").value, [])
     messages = await publish(address, garbage, misplaced, good)
     async with shell(address, Fragile(broken=False)) as agent:
-        assert await agent._handle(messages) == messages
+        assert await agent.handle(messages) == messages
     letters = [DeadLetter.FromString(record.value) for record in await read_all(address, BY_NAME["market.dlq"])]
     assert [letter.value for letter in letters] == [garbage.value, misplaced.value]
     assert "not a MarketBatch" in letters[0].reason
@@ -117,7 +117,7 @@ async def test_a_rule_that_raises_halts_its_key_alone_and_loses_nothing(address:
     messages = await publish(address, *[quotes(symbol) for symbol in ("BADUSDT", "BTCUSDT") for _ in range(4)])
     bad = [message for message in messages if message.key == b"paper:BADUSDT"]
     async with shell(address, Fragile(broken=True)) as agent:
-        assert await agent._handle(messages[:-1]) == messages[:-1]
+        assert await agent.handle(messages[:-1]) == messages[:-1]
         assert agent.status()["ok"] is False
         assert "ZeroDivisionError" in agent.status()["halted"]["paper:BADUSDT"]
     found = await states(address)
@@ -141,7 +141,7 @@ async def test_a_batch_in_flight_is_not_written_after_the_partitions_are_gone(ad
     rule = Fragile(broken=False)
     async with shell(address, rule) as agent:
         rule.during_fold.append(agent)
-        assert await agent._handle(messages) == []
+        assert await agent.handle(messages) == []
     assert await states(address) == {}
 
 
@@ -151,7 +151,7 @@ async def test_a_worker_that_slept_past_its_session_does_not_write(address: LogA
     times = iter([0.0, 31.0])
     async with shell(address, Fragile(broken=False), patience_s=30, clock=lambda: next(times)) as agent:
         with pytest.raises(OwnershipError, match=r"took 31\.0 s"):
-            await agent._handle(messages)
+            await agent.handle(messages)
     assert await states(address) == {}
 
 
@@ -160,7 +160,7 @@ async def test_events_wait_until_the_states_are_loaded(address: LogAddress) -> N
     messages = await publish(address, quotes("BTCUSDT"))
     async with shell(address, Fragile(broken=False)) as agent:
         await agent.release()
-        waiting = asyncio.create_task(agent._handle(messages))
+        waiting = asyncio.create_task(agent.handle(messages))
         await asyncio.sleep(0)
         assert await states(address) == {}
         await agent.take_over(ALL, GENERATION)
@@ -172,10 +172,10 @@ async def test_the_late_write_of_a_former_owner_does_not_count(address: LogAddre
     """ORD-5: its term is older than one already on the log."""
     messages = await publish(address, quotes("BTCUSDT"), quotes("BTCUSDT", 10_010))
     async with shell(address, Fragile(broken=False)) as former:
-        await former._handle(messages[:1])
+        await former.handle(messages[:1])
         async with shell(address, Fragile(broken=False)) as owner:
-            await owner._handle(messages)
-        await former._handle(messages[1:])  # it does not know yet
+            await owner.handle(messages)
+        await former.handle(messages[1:])  # it does not know yet
     assert (await states(address))["BTCUSDT"].term == 1, "the last record is the former owner's"
     async with shell(address, Fragile(broken=False)) as next_owner:
         assert next_owner.keys[b"paper:BTCUSDT"].record.term == 2

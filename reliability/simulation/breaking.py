@@ -1,0 +1,117 @@
+"""Carries the plan out: breaks things at their moments and mends them again.
+
+Each kind of fault is one method; which seed has which is for `faults` to draw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+
+from reliability.simulation.faults import Moment
+from reliability.simulation.machines import Machine
+from reliability.simulation.sim_ledger import Database
+from reliability.simulation.streams import Streams
+from reliability.simulation.wire import VenueState
+from topics.memory_log import MemoryBroker
+
+
+@dataclass(slots=True)
+class Breaker:
+    """What can break. `machines` by name; `streams` are those connected now."""
+
+    machines: Mapping[str, Machine]
+    broker: MemoryBroker
+    database: Database
+    venue: VenueState
+    streams: list[Streams]
+    random: Random
+
+    def handlers(self) -> dict[str, Callable[[Moment], Awaitable[None]]]:
+        return {
+            "kill": self._kill,
+            "stop": self._stop,
+            "zombie": self._zombie,
+            "clock jump": self._clock_jump,
+            "log down": self._log_down,
+            "ledger down": self._ledger_down,
+            "maintenance": self._maintenance,
+            "rate limit": self._rate_limit,
+            "unreachable": self._unreachable,
+            "cut streams": self._cut_streams,
+        }
+
+    async def at(self, moment: Moment) -> None:
+        """Waits for its time, breaks, mends."""
+        await asyncio.sleep(moment.at_s)
+        await self.handlers()[moment.kind](moment)
+
+    def mend(self) -> None:
+        """Everything, at once; nothing planned happens any more."""
+        self.broker.come_up()
+        self.database.available = True
+        self.venue.maintenance = self.venue.limiting = self.venue.unreachable = False
+        for machine in self.machines.values():
+            machine.awake_all()
+            machine.defuse()
+
+    def _aimed_at(self, moment: Moment) -> list[Machine]:
+        return [machine for name, machine in self.machines.items() if name.startswith(moment.target)]
+
+    async def _kill(self, moment: Moment) -> None:
+        for machine in self._aimed_at(moment)[:1]:
+            machine.kill_after(moment.steps)
+
+    async def _stop(self, moment: Moment) -> None:
+        for machine in self._aimed_at(moment)[:1]:
+            if machine.life is not None:
+                machine.life.body.stopping.set()
+
+    async def _zombie(self, moment: Moment) -> None:
+        """Stopped, replaced, and continued while its successor works."""
+        for machine in self._aimed_at(moment)[:1]:
+            life = machine.suspend()
+            if life is not None:
+                await asyncio.sleep(self.random.uniform(0.0, 1.0))
+                machine.start()
+                await asyncio.sleep(moment.for_s)
+                machine.awake(life)
+
+    async def _clock_jump(self, moment: Moment) -> None:
+        lives = [machine.life for machine in self._aimed_at(moment) if machine.life is not None]
+        for life in lives:
+            life.process.skew_ns = int(moment.amount * 1e9)
+        await asyncio.sleep(moment.for_s)
+        for life in lives:
+            life.process.skew_ns = 0
+
+    async def _log_down(self, moment: Moment) -> None:
+        self.broker.go_down()
+        await asyncio.sleep(moment.for_s)
+        self.broker.come_up()
+
+    async def _ledger_down(self, moment: Moment) -> None:
+        self.database.available = False
+        await asyncio.sleep(moment.for_s)
+        self.database.available = True
+
+    async def _maintenance(self, moment: Moment) -> None:
+        self.venue.maintenance = True
+        await asyncio.sleep(moment.for_s)
+        self.venue.maintenance = False
+
+    async def _rate_limit(self, moment: Moment) -> None:
+        self.venue.limiting = True
+        await asyncio.sleep(moment.for_s)
+        self.venue.limiting = False
+
+    async def _unreachable(self, moment: Moment) -> None:
+        self.venue.unreachable = True
+        await asyncio.sleep(moment.for_s)
+        self.venue.unreachable = False
+
+    async def _cut_streams(self, moment: Moment) -> None:
+        for streams in self.streams:
+            streams.cut(silent_s=moment.for_s)

@@ -1,0 +1,118 @@
+"""The connector's process in the simulator: the product's publisher, pumps and gateway, wired as connector.main does.
+
+Only the ends differ: venue, log and ledger are the simulated ones. It fails as the product does, by ending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.account import AccountView
+from connector.errors import NotSentError, VenueUnavailableError
+from connector.gateway.clock import Clock
+from connector.gateway.gateway import Gateway
+from connector.gateway.ledger import Ledger
+from connector.gateway.settings import GatewaySettings, RiskLimits
+from connector.port import VenuePort
+from connector.publisher import Publisher
+from connector.pumps import Pumps
+from connector.sequences import resume
+from topics.catalogue import ACCOUNT, FUNDING, INSTRUMENTS, MARKET, ORDERS
+from topics.log import Log
+from topics.v1.instruments_pb2 import Instrument
+
+_RETRY_S = 0.5
+
+
+@dataclass(slots=True)
+class ConnectorProcess:
+    """`gateway` is there, and `ready` set, from the end of its start on."""
+
+    port: VenuePort
+    log: Log
+    ledger: Ledger
+    clock: Clock
+    limits: RiskLimits
+    settings: GatewaySettings
+    account_snapshot_interval_s: float = 30.0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    gateway: Gateway | None = None
+
+    async def serve(self) -> None:
+        """Until `stopping`. Raises what the process ends with."""
+        instruments = {instrument.symbol: instrument for instrument in await self._instruments()}
+        by_instrument = [f"{self.port.name}:{symbol}" for symbol in instruments]
+        keys: dict[Any, list[str]] = dict.fromkeys((INSTRUMENTS, MARKET, FUNDING, ORDERS), by_instrument)
+        keys[ACCOUNT] = [f"{self.port.name}:{self.port.account}"]
+        sequences = await resume(self.log, keys)
+        async with (
+            self.log.producer(client_id="connector") as producer,
+            self.log.producer(client_id="connector-market") as market_producer,
+        ):
+            publisher = Publisher(
+                producer,
+                sequences,
+                subscriber_buffer=16,
+                market_producer=market_producer,
+                now_ns=self.clock.now_ns,
+            )
+            await publisher.publish_instruments(instruments.values())
+            await self._trade(publisher, instruments)
+
+    async def _instruments(self) -> list[Instrument]:
+        while True:
+            try:
+                return list(await self.port.start())
+            except (NotSentError, VenueUnavailableError):
+                await asyncio.sleep(_RETRY_S)
+
+    async def _trade(self, publisher: Publisher, instruments: dict[str, Instrument]) -> None:
+        gateway = self.gateway = Gateway(
+            port=self.port,
+            ledger=self.ledger,
+            publish=publisher.publish_orders,
+            instruments=instruments,
+            limits=self.limits,
+            clock=self.clock,
+            settings=self.settings,
+            publish_alerts=publisher.publish_alerts,
+        )
+        try:
+            await gateway.start()
+            account = AccountView(self.port, max_age_s=1.0)
+            pumps = Pumps(
+                self.port, publisher, gateway, account, self.account_snapshot_interval_s, now_ns=self.clock.now_ns
+            )
+            self.ready.set()
+            await self._until_stopped(
+                [
+                    publisher.run(),
+                    pumps.orders(),
+                    pumps.account_changes(),
+                    pumps.snapshots(),
+                    *(pumps.market(symbol) for symbol in instruments),
+                    *(pumps.funding(symbol) for symbol in instruments),
+                    gateway.run_intents(self.log),
+                ]
+            )
+        finally:
+            await gateway.stop()
+            await self.port.close()
+
+    async def _until_stopped(self, works: list[Coroutine[Any, Any, None]]) -> None:
+        """Raises what the first worker to fail raised."""
+        workers = [asyncio.ensure_future(work) for work in works]
+        stop = asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait([stop, *workers], return_when=asyncio.FIRST_COMPLETED)
+            for worker in workers:
+                if worker.done():
+                    worker.result()
+        finally:
+            for task in (*workers, stop):
+                task.cancel()
+            await asyncio.gather(*workers, stop, return_exceptions=True)

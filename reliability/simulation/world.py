@@ -1,0 +1,224 @@
+"""One simulated run: all of it built from a seed, broken as the plan says, left alone at the end, told as a History.
+
+The product's gateway, agents' rules and projections run unchanged on virtual time; venue, network, log and database are
+twins that misbehave by plan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Coroutine
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from aiokafka import ConsumerRecord
+
+from connector.gateway.settings import GatewaySettings, RiskLimits
+from reliability.simulation.breaking import Breaker
+from reliability.simulation.connector_process import ConnectorProcess
+from reliability.simulation.faults import Moment, Plan, draw
+from reliability.simulation.history import History, LogRecord
+from reliability.simulation.loop import DeadlockError, Process, StalledError, VirtualLoop
+from reliability.simulation.machines import START_NS, Machine, ProcessClock
+from reliability.simulation.market import MarketSource
+from reliability.simulation.sim_ledger import Database, SimulatedLedger
+from reliability.simulation.storm import Storm
+from reliability.simulation.streams import Streams
+from reliability.simulation.venue_books import Frame, VenueBooks
+from reliability.simulation.venue_port import SimulatedVenue
+from reliability.simulation.weather import LogConditions, Weather
+from reliability.simulation.wire import VenueState, Wire
+from topics.catalogue import INTENTS
+from topics.memory_log import MemoryBroker, MemoryLog
+from venue.instruments import LISTED
+
+VENUE, ACCOUNT = "paper", "main"
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+LIMITS = RiskLimits(
+    max_exposure_quote=Decimal(60_000), max_order_notional=Decimal(10_000), max_open_orders_per_symbol=150
+)
+
+
+def run(seed: int, plan: Plan | None = None) -> History:
+    """The same seed and plan give the same history, byte for byte."""
+    loop = VirtualLoop()
+    world = World(loop, seed, plan or draw(seed))
+    collecting = gc.isenabled()
+    gc.disable()  # what a collection ends, it would end at another moment in the next run
+    try:
+        return world.run()
+    finally:
+        loop.close()
+        if collecting:
+            gc.enable()
+
+
+class World:
+    """The parts of one run."""
+
+    def __init__(self, loop: VirtualLoop, seed: int, plan: Plan) -> None:
+        self.loop = loop
+        self.plan = plan
+        self.weather = Weather(seed, plan.rates)
+        self.history = History(
+            seed,
+            plan=plan.told(),
+            venue=VENUE,
+            account=ACCOUNT,
+            start_ns=START_NS,
+            quiet_from_s=plan.quiet_from_s,
+            duration_s=plan.duration_s,
+            faults=self.weather.faults,
+        )
+        self.state = VenueState()
+        self.database = Database()
+        self.history.ledger = self.database.books
+        self.streams: list[Streams] = []
+        self.books = VenueBooks(
+            VENUE,
+            ACCOUNT,
+            [LISTED[symbol] for symbol in SYMBOLS],
+            start_ms=START_NS // 1_000_000,
+            now_s=loop.time,
+            tell=self._tell,
+        )
+        self.market = MarketSource(self.books, [LISTED[symbol] for symbol in SYMBOLS], seed)
+        self.broker = MemoryBroker(now_ns=self._now_ns, later=loop.outside_later, on_append=self._note)
+        self.random: Random = self.weather.stream("world")
+        self.gateway = Machine(
+            "gateway", "gateway", loop, self.weather.stream("gateway"), self._gateway, self.history.processes
+        )
+        self.breaker = Breaker(
+            {"gateway": self.gateway}, self.broker, self.database, self.state, self.streams, self.random
+        )
+
+    def run(self) -> History:
+        try:
+            self.loop.run_until_complete(self._play())
+        except (DeadlockError, StalledError) as error:
+            self.history.problems.append(str(error))
+        return self._told()
+
+    # --- the run --------------------------------------------------------------------------------------------------
+
+    async def _play(self) -> None:
+        self.gateway.start()
+        for work in (self._market(), self._storm(), *(self._break(it) for it in self.plan.moments)):
+            self._spawn(work)
+        await asyncio.sleep(self.plan.quiet_from_s)
+        self._quiet()
+        await asyncio.sleep(self.plan.duration_s - self.loop.time())
+        self._ask()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(self._report)
+
+    def _report(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.history.problems.append(f"the simulation itself: {error!r}")
+
+    async def _market(self) -> None:
+        while self.loop.time() < self.plan.duration_s - 30.0:
+            for symbol in SYMBOLS:
+                events, funding = self.market.step(symbol, self.loop.time())
+                for streams in self.streams:
+                    for event in events:
+                        streams.tell_market(symbol, event)
+                    if funding is not None:
+                        streams.tell_funding(funding)
+            await asyncio.sleep(1.0)
+
+    async def _storm(self) -> None:
+        storm = Storm(self.weather.stream("storm"), account=ACCOUNT)
+        random = self.weather.stream("storm/pace")
+        left = self.plan.intents
+        pause_s = (self.plan.quiet_from_s - 3.0) / max(1, left) * 3
+        await asyncio.sleep(1.0)
+        while left > 0:
+            for _ in range(min(left, random.choice((1, 1, 2, 4, 7)))):
+                left -= 1
+                symbol = random.choice(SYMBOLS)
+                for record in storm.next(self.market.seen(symbol), self._now_ns() // 1_000_000):
+                    self.broker.append(record)
+            await asyncio.sleep(random.uniform(0.0, 2 * pause_s))
+
+    async def _break(self, moment: Moment) -> None:
+        await self.breaker.at(moment)
+        self.weather.faults[f"{moment.kind} {moment.target}".strip()] += 1
+
+    def _quiet(self) -> None:
+        self.weather.calm()
+        self.breaker.mend()
+
+    # --- processes ------------------------------------------------------------------------------------------------
+
+    def _gateway(self, process: Process, name: str) -> Any:
+        clock = ProcessClock(self.loop, process)
+        log = MemoryLog(self.broker, LogConditions(self.weather, name))
+        streams = Streams(self.loop, self.weather, self.state, list(SYMBOLS), purpose=name)
+        wire = Wire(
+            self.loop,
+            self.weather,
+            self.state,
+            clock,
+            purpose=name,
+            venue_ms=lambda: self.books.now_ms,
+            timeout_s=self.plan.timeout_s,
+        )
+        body = ConnectorProcess(
+            port=SimulatedVenue(self.books, wire, streams, self.loop, self.history.requests, name),
+            log=log,
+            ledger=SimulatedLedger(self.database, self.loop, self.weather, process),
+            clock=clock,
+            limits=LIMITS,
+            settings=GatewaySettings(reconcile_interval_s=self.plan.reconcile_interval_s),
+        )
+        self.streams.append(streams)
+
+        def detach() -> None:
+            streams.close()
+            self.streams.remove(streams)
+
+        return log, body, body.serve(), detach
+
+    # --- witnesses ------------------------------------------------------------------------------------------------
+
+    def _now_ns(self) -> int:
+        return START_NS + round(self.loop.time() * 1e9)
+
+    def _tell(self, frame: Frame) -> None:
+        for streams in self.streams:
+            streams.tell(frame)
+
+    def _note(self, record: ConsumerRecord) -> None:
+        self.history.log.append(
+            LogRecord(record.topic, record.partition, record.offset, self.loop.time(), record.key, record.value)
+        )
+        if record.topic == INTENTS.name:
+            self.history.intents += 1
+
+    def _ask(self) -> None:
+        """What the processes that run say of themselves."""
+        life = self.gateway.life
+        if life is None or life.body.gateway is None:
+            self.history.problems.append("no gateway runs at the end")
+            return
+        life.told.steps = life.process.steps
+        life.told.status = life.body.gateway.status()
+
+    def _told(self) -> History:
+        history = self.history
+        history.steps = self.loop.steps
+        history.duration_s = self.loop.time()
+        history.problems += self.loop.complaints
+        history.orders = list(self.books.orders.values())
+        history.fills = self.books.fills
+        history.positions = {symbol: self.books.engine.account.position(symbol).lots for symbol in SYMBOLS}
+        rows, books = self.database.rows, history.ledger
+        books.orders, books.settled, books.fills = dict(rows.orders), frozenset(rows.settled), dict(rows.fills)
+        books.positions = {partition: offset for (_, _, partition), offset in rows.positions.items()}
+        books.marks = {symbol: trade_id for (_, symbol), trade_id in rows.marks.items()}
+        return history

@@ -1,0 +1,352 @@
+"""The log in memory, for tests and simulations: the promises of Kafka as we use it, while the object lives.
+
+Several `MemoryLog`s share one `MemoryBroker`, as processes share one cluster. Records keep their order in a partition,
+an acknowledged record stays, what a producer that ended had not got through may be there or not, and a compacted
+partition has gaps. `Conditions` say how long everything takes and what fails. It must not be used to trade.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.partitioner import murmur2
+
+from topics.catalogue import BY_NAME, PARTITIONS
+from topics.codec import Record
+from topics.log import Producer
+
+REQUEST_TIMEOUT_S = 30.0
+
+
+class Conditions:
+    """The weather between a process and the broker; this one is fine. Times in seconds."""
+
+    def way_in_s(self) -> float:
+        """Until a batch that was sent is on the log."""
+        return 0.0
+
+    def way_back_s(self) -> float:
+        """Until its producer hears of it."""
+        return 0.0
+
+    def fetch_s(self) -> float:
+        """Until records on the log have reached a reader that asks."""
+        return 0.0
+
+    def batch_fate(self) -> str:
+        """Empty: it gets through. "lost" and "taken" fail for the producer, without and with being on the log."""
+        return ""
+
+    def holds_back(self) -> bool:
+        """Whether a fetch leaves this partition out, as it may when others have records."""
+        return False
+
+
+@dataclass(slots=True)
+class _Partition:
+    """`records` by rising offset, with gaps where compaction took some; `end` is the next offset."""
+
+    records: list[ConsumerRecord] = field(default_factory=list)
+    end: int = 0
+
+    @property
+    def begin(self) -> int:
+        return self.records[0].offset if self.records else self.end
+
+    def index(self, offset: int) -> int:
+        """Where the first record at or after the offset is."""
+        low, high = 0, len(self.records)
+        while low < high:
+            middle = (low + high) // 2
+            if self.records[middle].offset < offset:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+
+class MemoryBroker:
+    """What outlives the processes. `on_append` is told of every record; `later(delay, call, *args)` is its timer."""
+
+    def __init__(
+        self,
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+        later: Callable[..., Any] | None = None,
+        on_append: Callable[[ConsumerRecord], None] | None = None,
+    ) -> None:
+        self.available = True
+        self.now_ns = now_ns
+        self.later = later or _later
+        self._on_append = on_append
+        self._partitions: dict[TopicPartition, _Partition] = {}
+        self._waiting: dict[asyncio.Future[None], frozenset[TopicPartition]] = {}
+        self._postponed: list[Callable[[], None]] = []
+        self._up_again: list[asyncio.Future[None]] = []
+
+    def partition(self, place: TopicPartition) -> _Partition:
+        found = self._partitions.get(place)
+        if found is None:
+            found = self._partitions[place] = _Partition()
+        return found
+
+    def append(self, record: Record, namespace: str = "") -> ConsumerRecord:
+        """Onto the partition of its key, at once."""
+        topic = BY_NAME.get(record.topic)
+        count = topic.partitions if topic else PARTITIONS
+        place = TopicPartition(namespace + record.topic, (murmur2(record.key) & 0x7FFFFFFF) % count)
+        partition = self.partition(place)
+        added = ConsumerRecord(
+            topic=place.topic,
+            partition=place.partition,
+            offset=partition.end,
+            timestamp=self.now_ns() // 1_000_000,
+            timestamp_type=0,
+            key=record.key,
+            value=record.value,
+            checksum=None,
+            serialized_key_size=len(record.key),
+            serialized_value_size=len(record.value or b""),
+            headers=tuple(record.headers),
+        )
+        partition.records.append(added)
+        partition.end += 1
+        if self._on_append is not None:
+            self._on_append(added)
+        for waiter, places in list(self._waiting.items()):
+            if place in places:
+                del self._waiting[waiter]
+                if not waiter.done():
+                    waiter.set_result(None)
+        return added
+
+    def compact(self, topic: str, partition: int) -> int:
+        """Takes every record away that has a newer one with its key, but the last. Returns how many."""
+        kept = self.partition(TopicPartition(topic, partition))
+        newest = {record.key: record.offset for record in kept.records}
+        before = len(kept.records)
+        kept.records = [record for record in kept.records if newest[record.key] == record.offset]
+        return before - len(kept.records)
+
+    def go_down(self) -> None:
+        """Nothing is taken and nothing answered until `come_up`; what is sent meanwhile waits at its producer."""
+        self.available = False
+
+    def come_up(self) -> None:
+        self.available = True
+        postponed, self._postponed = self._postponed, []
+        for call in postponed:
+            call()
+        waiting, self._up_again = self._up_again, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    def when_up(self, call: Callable[[], None]) -> None:
+        if self.available:
+            call()
+        else:
+            self._postponed.append(call)
+
+    async def answers(self) -> None:
+        """Returns when it is there. Raises KafkaTimeoutError where that takes too long."""
+        if self.available:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._up_again.append(future)
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                await future
+        except TimeoutError as error:
+            raise KafkaTimeoutError("the log did not answer in time") from error
+
+    async def appended(self, places: frozenset[TopicPartition], timeout_s: float) -> None:
+        """Returns at the next record of these partitions, or after the timeout."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[future] = places
+        timer = asyncio.get_running_loop().call_later(timeout_s, _wake, future)
+        try:
+            await future
+        finally:
+            timer.cancel()
+            self._waiting.pop(future, None)
+
+
+class MemoryLog:
+    """One process's way to the broker."""
+
+    def __init__(self, broker: MemoryBroker, conditions: Conditions | None = None, *, namespace: str = "") -> None:
+        self.namespace = namespace
+        self.broker = broker
+        self._conditions = conditions or Conditions()
+        self._producers: list[MemoryProducer] = []
+
+    def producer(self, *, client_id: str) -> "MemoryProducer":
+        producer = MemoryProducer(self.broker, self._conditions, self.namespace, client_id)
+        self._producers.append(producer)
+        return producer
+
+    @asynccontextmanager
+    async def reader(self, *, client_id: str, **_options: Any) -> AsyncIterator["MemoryReader"]:
+        await self.broker.answers()
+        yield MemoryReader(self.broker, self._conditions, client_id)
+
+    def sever(self, *, lose: bool) -> None:
+        """The process has ended. `lose`: what had not reached the broker by now never will."""
+        for producer in self._producers:
+            producer.sever(lose=lose)
+
+
+class MemoryProducer(Producer):
+    """Batches what is enqueued in one turn of the event loop; one batch follows the other."""
+
+    def __init__(self, broker: MemoryBroker, conditions: Conditions, namespace: str, client_id: str) -> None:
+        self.client_id = client_id
+        self._broker = broker
+        self._conditions = conditions
+        self._namespace = namespace
+        self._batch: list[tuple[Record, asyncio.Future[Any]]] = []
+        self._arrives = 0.0
+        self._acknowledged = 0.0
+        self._lost = False
+        self._failure: KafkaError | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._broker.answers()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        waiting = [ack for _, ack in self._batch]
+        if waiting:
+            await asyncio.wait(waiting)
+
+    def now_ms(self) -> int:
+        return self._broker.now_ns() // 1_000_000
+
+    async def enqueue(self, record: Record) -> "asyncio.Future[Any]":
+        if self._failure is not None:
+            raise self._failure
+        loop = asyncio.get_running_loop()
+        ack: asyncio.Future[Any] = loop.create_future()
+        if not self._batch:
+            now = loop.time()
+            self._arrives = max(self._arrives, now + self._conditions.way_in_s())
+            self._batch = []
+            self._broker.later(self._arrives - now, self._arrived, self._batch, now)
+        self._batch.append((record, ack))
+        return ack
+
+    def sever(self, *, lose: bool) -> None:
+        self._lost = self._lost or lose
+
+    def _arrived(self, batch: list[tuple[Record, "asyncio.Future[Any]"]], sent: float) -> None:
+        if batch is self._batch:
+            self._batch = []
+        self._broker.when_up(lambda: self._take(batch, sent))
+
+    def _take(self, batch: list[tuple[Record, "asyncio.Future[Any]"]], sent: float) -> None:
+        if self._lost or self._failure is not None:
+            return
+        now = batch[0][1].get_loop().time()
+        fate = self._conditions.batch_fate()
+        if fate == "lost" or now - sent > REQUEST_TIMEOUT_S:
+            self._fail(batch)
+            return
+        taken = [(self._broker.append(record, self._namespace), ack) for record, ack in batch]
+        if fate == "taken":
+            self._fail(batch)
+            return
+        self._acknowledged = max(self._acknowledged, now + self._conditions.way_back_s())
+        self._broker.later(self._acknowledged - now, _acknowledge, taken)
+
+    def _fail(self, batch: list[tuple[Record, "asyncio.Future[Any]"]]) -> None:
+        self._failure = KafkaTimeoutError(f"producer {self.client_id}: a batch was not acknowledged in time")
+        for _, ack in batch:
+            if not ack.done():
+                ack.set_exception(self._failure)
+
+
+class MemoryReader:
+    """As an aiokafka consumer without a group that starts at the earliest record."""
+
+    def __init__(self, broker: MemoryBroker, conditions: Conditions, client_id: str) -> None:
+        self.client_id = client_id
+        self._broker = broker
+        self._conditions = conditions
+        self._positions: dict[TopicPartition, int] = {}
+        self._first = 0
+
+    def assign(self, partitions: Sequence[TopicPartition]) -> None:
+        self._positions = {place: self._positions.get(place, 0) for place in partitions}
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self._positions[partition] = offset
+
+    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+        await self._broker.answers()
+        for place in partitions or tuple(self._positions):
+            self._positions[place] = self._broker.partition(place).begin
+
+    async def position(self, partition: TopicPartition) -> int:
+        return self._positions[partition]
+
+    async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        await self._broker.answers()
+        return {place: self._broker.partition(place).begin for place in partitions}
+
+    async def end_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        await self._broker.answers()
+        return {place: self._broker.partition(place).end for place in partitions}
+
+    def highwater(self, partition: TopicPartition) -> int | None:
+        return self._broker.partition(partition).end
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> Mapping[TopicPartition, list[ConsumerRecord]]:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_ms / 1000
+        places = partitions or tuple(self._positions)
+        while True:
+            await asyncio.sleep(self._conditions.fetch_s())
+            found = self._take(places, max_records or 1 << 30) if self._broker.available else {}
+            left = until - loop.time()
+            if found or left <= 0:
+                return found
+            await self._broker.appended(frozenset(places), left)
+
+    def _take(self, places: Sequence[TopicPartition], most: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+        self._first = (self._first + 1) % max(1, len(places))
+        found: dict[TopicPartition, list[ConsumerRecord]] = {}
+        for place in (*places[self._first :], *places[: self._first]):
+            partition = self._broker.partition(place)
+            position = self._positions[place]
+            if most <= 0 or position >= partition.end or (found and self._conditions.holds_back()):
+                continue
+            start = partition.index(position)
+            records = partition.records[start : start + most]
+            self._positions[place] = records[-1].offset + 1 if records else partition.end
+            if records:
+                found[place] = records
+                most -= len(records)
+        return found
+
+
+def _acknowledge(taken: list[tuple[ConsumerRecord, "asyncio.Future[Any]"]]) -> None:
+    for record, ack in taken:
+        if not ack.done():
+            ack.set_result(record)
+
+
+def _wake(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _later(delay: float, call: Callable[..., Any], *args: Any) -> None:
+    asyncio.get_running_loop().call_later(delay, call, *args)

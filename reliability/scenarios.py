@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
+from typing import Final, Literal
 
 from reliability.result import Result
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`size` counts `unit`s ("seeds", "kills"): a run of some minutes. `long_size` is the one for a release."""
+    """`size` counts `unit`s ("seeds", "kills"): a run of some minutes. `long_size` is the one for a release.
+
+    `family`: chaos on real processes (`tapeline chaos`), or the simulator.
+    """
 
     name: str
     about: str
@@ -24,6 +27,7 @@ class Scenario:
     size: int
     long_size: int
     run: Callable[[int], Result]
+    family: Literal["chaos", "simulation"] = "chaos"
 
 
 def trial_in(module: str) -> Callable[[int], Result]:
@@ -76,5 +80,26 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         size=5,
         long_size=20,
         run=trial_in("reliability.chaos.rebuild_kills"),
+    ),
+    Scenario(
+        name="crash-points",
+        about="A pipeline trades on the paper venue through real ccxt. The gateway is killed with -9 at each of its "
+        "named crash points, by itself, the moment it gets there, and once more where only the venue knows: an order "
+        "is carried out and its answer held back. The supervisor starts it again; the next strike comes when an order "
+        "of the new process was accepted. Judged by `tapeline check` and a rebuild of the projections.",
+        unit="times each point",
+        size=2,
+        long_size=20,
+        run=trial_in("reliability.chaos.crash_points"),
+    ),
+    Scenario(
+        name="zombies",
+        about="The connector is stopped (SIGSTOP) while it trades, another one takes the account over and trades, the "
+        "first is continued (SIGCONT) after 0.5 to 12 s. Judged by the ledger's rows of the fenced epoch, compared "
+        "whole before it is continued and after it has ended, by `tapeline check`, and by a rebuild.",
+        unit="zombies",
+        size=3,
+        long_size=30,
+        run=trial_in("reliability.chaos.zombies"),
     ),
 )

@@ -24,6 +24,7 @@ _COMMANDS: Final = (
     "tapeline.commands.check",
     "tapeline.commands.rebuild",
     "tapeline.commands.bench",
+    "tapeline.commands.chaos",
 )
 
 

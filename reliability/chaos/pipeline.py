@@ -16,13 +16,14 @@ import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar, overload
 
 import psutil
 
 from reliability.result import TrialError
+from tapeline.embedded.ports import LOOPBACK
 from tapeline.http_client import HttpClient
 
 COMMAND: Final = (sys.executable, "-m", "tapeline")
@@ -39,6 +40,7 @@ class Run:
     process: Process
     home: Path
     http: HttpClient
+    chosen_ports: Mapping[str, int] = field(default_factory=dict)
 
     def pids(self) -> dict[str, int]:
         """Process id by name, as the supervisor wrote it down; empty before it has."""
@@ -47,7 +49,7 @@ class Run:
 
     def ports(self) -> dict[str, int]:
         """Port by name (`venue`, `connector`, `connector_grpc`, `agents`, …); empty before they are chosen."""
-        return _json(self.home / "ports.json")
+        return {**_json(self.home / "ports.json"), **self.chosen_ports}
 
     def signal(self, name: str, number: signal.Signals) -> int:
         """Sends a signal to the process of this name. Returns its pid. Raises TrialError where it is not there."""
@@ -85,7 +87,7 @@ class Run:
     async def page(self, name: str, path: str) -> dict[str, Any]:
         """What a process says of itself (`/status`, `/health`; the venue: `/paper/v1/state`); empty without answer."""
         port = self.ports().get(name)
-        found = await self.http.get(f"http://127.0.0.1:{port}{path}") if port else None
+        found = await self.http.get(f"http://{LOOPBACK}:{port}{path}") if port else None
         return found or {}
 
     async def venue_state(self) -> dict[str, Any]:
@@ -100,8 +102,9 @@ class Run:
         return int((await self.venue_state()).get("orders", 0))
 
     async def gateway(self) -> dict[str, Any]:
-        """The gateway's part of the connector's `/status`; empty while it does not answer."""
-        return dict((await self.page("connector", "/status")).get("gateway") or {})
+        """The gateway's part of the connector's `/status`, and its `pid`; empty while it does not answer."""
+        page = await self.page("connector", "/status")
+        return {**page["components"]["gateway"], "pid": page["pid"]} if page else {}
 
     async def trading(self, more: int = 1, timeout_s: float = 90.0) -> int:
         """Returns the venue's count of trades once so many have come in addition to those at the call."""
@@ -160,7 +163,7 @@ async def up(home: Path, *arguments: str, settings: Mapping[str, str] | None = N
         )
     async with HttpClient() as http:
         try:
-            yield Run(process, home, http)
+            yield Run(process, home, http, _chosen_ports(settings or {}))
         finally:
             await _ended(process, home)
 
@@ -236,6 +239,12 @@ async def wait_for(what: str, condition: Callable[[], Any], timeout_s: float = 9
         if time.monotonic() > deadline:
             raise TrialError(f"waited {timeout_s:g} s for {what}")
         await asyncio.sleep(_POLL_S)
+
+
+def _chosen_ports(settings: Mapping[str, str]) -> dict[str, int]:
+    """Ports that the settings choose are not remembered in the data folder."""
+    port = settings.get("TAPELINE_VENUE__PORT")
+    return {"venue": int(port)} if port else {}
 
 
 def _json(file: Path) -> dict[str, Any]:

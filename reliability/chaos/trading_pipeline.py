@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -11,13 +11,14 @@ from reliability.chaos.findings import Findings
 from reliability.chaos.pipeline import Run, check, tapeline, up
 
 PROCESSES: Final = ("kafka", "postgres", "venue", "connector", "agents", "projections")
-_SETTLED_S: Final = 60.0
 
 
 @asynccontextmanager
-async def trading_pipeline(home: Path, *arguments: str) -> AsyncIterator[Run]:
+async def trading_pipeline(
+    home: Path, *arguments: str, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Run]:
     """All processes run and the first trades are booked."""
-    async with up(home, *arguments) as run:
+    async with up(home, *arguments, settings=settings) as run:
         await run.present(*PROCESSES)
         await run.trading(more=3)
         yield run
@@ -25,7 +26,7 @@ async def trading_pipeline(home: Path, *arguments: str) -> AsyncIterator[Run]:
 
 async def judge(home: Path, found: Findings) -> dict[str, Any]:
     """After the pipeline has ended: `tapeline check` and `tapeline rebuild --verify`. Returns what the check says."""
-    checked = await check(home, wait_s=_SETTLED_S)
+    checked = await check(home)
     for name in ("duplicate_orders", "lost_orders", "orphan_locked_slots", "position_mismatches"):
         found.expect_equal(checked[name], 0, name.replace("_", " "))
     found.expect(checked["ok"], f"tapeline check: {str(checked.get('details'))[:500]}")

@@ -98,6 +98,28 @@ class ConnectorClient:
         response: pb.CancelOrderResponse = await self._stub.CancelOrder(request, timeout=self._timeout_s)
         return response.order
 
+    async def kill(self, *, by: str, reason: str, everything: bool = False) -> AsyncIterator[pb.KillState]:
+        """Turns the account's kill switch on and tells how far it is, until it is durable and verified (RISK-8).
+
+        May be repeated: what is killed stays killed, since when and why. No deadline but the caller's own patience.
+        """
+        request = pb.KillRequest(by=by, reason=reason, everything=everything)
+        async for response in self._stub.Kill(request):
+            yield response.state
+
+    async def release(self, *, by: str, reason: str) -> pb.KillState:
+        """FAILED_PRECONDITION where it could not be written: the switch stays on."""
+        response: pb.ReleaseResponse = await self._stub.Release(
+            pb.ReleaseRequest(by=by, reason=reason), timeout=self._timeout_s
+        )
+        return response.state
+
+    async def kill_state(self) -> pb.KillState:
+        response: pb.GetKillStateResponse = await self._stub.GetKillState(
+            pb.GetKillStateRequest(), timeout=self._timeout_s
+        )
+        return response.state
+
     async def order(self, symbol: str, *, client_order_id: str = "", venue_order_id: str = "") -> OrderUpdate:
         request = pb.GetOrderRequest(symbol=symbol, **_one_id(client_order_id, venue_order_id))
         response: pb.GetOrderResponse = await self._stub.GetOrder(request, timeout=self._timeout_s)

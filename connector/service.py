@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from connector.account import AccountView
 from connector.broadcast import Broadcast
 from connector.errors import OrderNotFoundError
+from connector.gateway.kill_switch import KillReport
 from connector.port import OrderRequest, VenueOrder, VenuePort
 from connector.requests import followed, order_ids, order_request
 from connector.v1 import connector_pb2 as pb
@@ -46,6 +47,15 @@ class Orders(Protocol):
     ) -> OrderUpdate | None: ...
 
     def open_orders(self, symbol: str = "") -> list[OrderUpdate]: ...
+
+    @property
+    def kill_report(self) -> KillReport: ...
+
+    def kill(self, *, by: str, reason: str, everything: bool = False) -> None: ...
+
+    def kill_reports(self) -> AsyncIterator[KillReport]: ...
+
+    async def release(self, *, by: str, reason: str) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,29 @@ class ConnectorService(pb_grpc.ConnectorServiceServicer):
             context,
         )
         return pb.CancelOrderResponse(order=update)
+
+    async def Kill(  # noqa: N802
+        self,
+        request: pb.KillRequest,
+        context: Any,  # noqa: ARG002
+    ) -> AsyncIterator[pb.KillResponse]:
+        """It is on before the first answer; whoever stops listening stops nothing."""
+        self._parts.gateway.kill(by=request.by, reason=request.reason, everything=request.everything)
+        async for report in self._parts.gateway.kill_reports():
+            yield pb.KillResponse(state=_kill_state(report))
+            if report.done:
+                return
+
+    async def Release(self, request: pb.ReleaseRequest, context: Any) -> pb.ReleaseResponse:  # noqa: N802
+        await self._to_its_end(self._parts.gateway.release(by=request.by, reason=request.reason), context)
+        return pb.ReleaseResponse(state=_kill_state(self._parts.gateway.kill_report))
+
+    async def GetKillState(  # noqa: N802
+        self,
+        request: pb.GetKillStateRequest,  # noqa: ARG002
+        context: Any,  # noqa: ARG002
+    ) -> pb.GetKillStateResponse:
+        return pb.GetKillStateResponse(state=_kill_state(self._parts.gateway.kill_report))
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:  # noqa: ARG002, N802
         instrument = followed(request.symbol, self._parts.instruments)
@@ -216,3 +249,22 @@ class ConnectorService(pb_grpc.ConnectorServiceServicer):
             source=OrderSource.ORDER_SOURCE_RECONCILIATION,
             ownership=Ownership.OWNERSHIP_OURS if ours else Ownership.OWNERSHIP_FOREIGN,
         )
+
+
+def _kill_state(report: KillReport) -> pb.KillState:
+    state = report.state
+    return pb.KillState(
+        killed=state.killed,
+        version=state.version,
+        time_ms=state.time_ms,
+        by=state.by,
+        reason=state.reason,
+        everything=state.everything,
+        durable=report.durable,
+        verified=report.verified,
+        found=report.found,
+        cancelled=report.cancelled,
+        left=report.left,
+        unresolved=report.unresolved,
+        problem=report.problem,
+    )

@@ -76,6 +76,10 @@ def on_control(grid: Grid, event: ControlEvent) -> list[Output]:
         grid_control.deactivated(grid)
     elif action in {"pause", "resume"}:
         grid.paused = action == "pause"
+    elif action == "kill":
+        grid.killed = True
+    elif action == "release":
+        grid_control.released(grid)
     return settle(grid)
 
 
@@ -92,7 +96,7 @@ def settle(grid: Grid) -> list[Output]:
 
 
 def _begin(grid: Grid) -> Sequence[Output]:
-    waits = grid.active and not grid.paused and not grid.restarting and grid.interval_ticks == 0
+    waits = grid.active and not grid.paused and not grid.killed and not grid.restarting and grid.interval_ticks == 0
     if waits and grid.parameters and grid.limits and grid.ask_ticks:
         return grid_control.begun(grid, grid.parameters, grid.limits)
     return ()

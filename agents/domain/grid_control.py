@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from agents.domain.grid_state import Grid, GridParameters, Limits
+from agents.domain.grid_state import FREE, Grid, GridParameters, Limits
 from agents.domain.grid_window import interval_at, least_lots, price_of, wanted_lots
 from agents.domain.outputs import Notice
 from topics.scale import Scale
@@ -28,6 +28,13 @@ def activated(grid: Grid, account: str, parameters: GridParameters) -> None:
 
 def deactivated(grid: Grid) -> None:
     grid.active = False
+
+
+def released(grid: Grid) -> None:
+    """The kill switch is off: nobody has to wait for what was refused while it was on (RISK-8)."""
+    grid.killed = False
+    for slot in [slot for slot in grid.slots.values() if slot.state == FREE and slot.refusals]:
+        del grid.slots[slot.number]
 
 
 def refused(grid: Grid, reason: str, time_ms: int) -> Notice:

@@ -115,6 +115,8 @@ def _unwanted(grid: Grid, slot: Slot, *, is_too_much: bool) -> tuple[str, str]:
         return "grid.restart", f"the grid of epoch {grid.epoch} ends; the next one starts with other parameters"
     if grid.paused:
         return "grid.paused", "the symbol is paused"
+    if grid.killed:
+        return "grid.killed", "the kill switch of the account is on"
     if is_too_much:
         return "grid.risk", f"tripped: {_tripped(grid)}; position {grid.position_lots} lots"
     if side_of(grid, slot.number) != slot.side:

@@ -130,6 +130,7 @@ class Grid:
     account: str = ""
     active: bool = False
     paused: bool = False
+    killed: bool = False
     restarting: bool = False
     parameters: GridParameters | None = None
     limits: Limits | None = None
@@ -158,4 +159,4 @@ class Grid:
     @property
     def working(self) -> bool:
         """Whether the grid may have orders at all."""
-        return self.active and not self.paused and not self.restarting and self.interval_ticks > 0
+        return self.active and not self.paused and not self.killed and not self.restarting and self.interval_ticks > 0

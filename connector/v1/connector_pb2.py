@@ -29,7 +29,7 @@ from topics.v1 import market_pb2 as topics_dot_v1_dot_market__pb2
 from topics.v1 import orders_pb2 as topics_dot_v1_dot_orders__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63onnector/v1/connector.proto\x12\x0c\x63onnector.v1\x1a\x17topics/v1/account.proto\x1a\x16topics/v1/common.proto\x1a\x1btopics/v1/instruments.proto\x1a\x16topics/v1/market.proto\x1a\x16topics/v1/orders.proto\"\xe4\x01\n\x11PlaceOrderRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x17\n\x0f\x63lient_order_id\x18\x02 \x01(\t\x12\x1d\n\x04side\x18\x03 \x01(\x0e\x32\x0f.topics.v1.Side\x12\"\n\x04type\x18\x04 \x01(\x0e\x32\x14.topics.v1.OrderType\x12-\n\rtime_in_force\x18\x05 \x01(\x0e\x32\x16.topics.v1.TimeInForce\x12\r\n\x05price\x18\x06 \x01(\t\x12\x10\n\x08quantity\x18\x07 \x01(\t\x12\x13\n\x0breduce_only\x18\x08 \x01(\x08\"M\n\x12PlaceOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\x12\x10\n\x08\x65xisting\x18\x02 \x01(\x08\"b\n\x12\x43\x61ncelOrderRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x19\n\x0f\x63lient_order_id\x18\x02 \x01(\tH\x00\x12\x18\n\x0evenue_order_id\x18\x03 \x01(\tH\x00\x42\x07\n\x05order\"<\n\x13\x43\x61ncelOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\"_\n\x0fGetOrderRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x19\n\x0f\x63lient_order_id\x18\x02 \x01(\tH\x00\x12\x18\n\x0evenue_order_id\x18\x03 \x01(\tH\x00\x42\x07\n\x05order\"9\n\x10GetOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\"&\n\x14GetOpenOrdersRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"?\n\x15GetOpenOrdersResponse\x12&\n\x06orders\x18\x01 \x03(\x0b\x32\x16.topics.v1.OrderUpdate\"\x13\n\x11GetAccountRequest\"?\n\x12GetAccountResponse\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x18.topics.v1.AccountUpdate\"%\n\x13GetPositionsRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"E\n\x14GetPositionsResponse\x12-\n\tpositions\x18\x01 \x03(\x0b\x32\x1a.topics.v1.AccountPosition\"&\n\x14GetSymbolInfoRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"B\n\x15GetSymbolInfoResponse\x12)\n\ninstrument\x18\x01 \x01(\x0b\x32\x15.topics.v1.Instrument\"\x14\n\x12ListSymbolsRequest\"A\n\x13ListSymbolsResponse\x12*\n\x0binstruments\x18\x01 \x03(\x0b\x32\x15.topics.v1.Instrument\"(\n\x15SubscribePriceRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\"?\n\x16SubscribePriceResponse\x12%\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x16.topics.v1.MarketBatch\")\n\x16SubscribeOrdersRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\"@\n\x17SubscribeOrdersResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate2\xf3\x06\n\x10\x43onnectorService\x12O\n\nPlaceOrder\x12\x1f.connector.v1.PlaceOrderRequest\x1a .connector.v1.PlaceOrderResponse\x12R\n\x0b\x43\x61ncelOrder\x12 .connector.v1.CancelOrderRequest\x1a!.connector.v1.CancelOrderResponse\x12I\n\x08GetOrder\x12\x1d.connector.v1.GetOrderRequest\x1a\x1e.connector.v1.GetOrderResponse\x12X\n\rGetOpenOrders\x12\".connector.v1.GetOpenOrdersRequest\x1a#.connector.v1.GetOpenOrdersResponse\x12O\n\nGetAccount\x12\x1f.connector.v1.GetAccountRequest\x1a .connector.v1.GetAccountResponse\x12U\n\x0cGetPositions\x12!.connector.v1.GetPositionsRequest\x1a\".connector.v1.GetPositionsResponse\x12X\n\rGetSymbolInfo\x12\".connector.v1.GetSymbolInfoRequest\x1a#.connector.v1.GetSymbolInfoResponse\x12R\n\x0bListSymbols\x12 .connector.v1.ListSymbolsRequest\x1a!.connector.v1.ListSymbolsResponse\x12]\n\x0eSubscribePrice\x12#.connector.v1.SubscribePriceRequest\x1a$.connector.v1.SubscribePriceResponse0\x01\x12`\n\x0fSubscribeOrders\x12$.connector.v1.SubscribeOrdersRequest\x1a%.connector.v1.SubscribeOrdersResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63onnector/v1/connector.proto\x12\x0c\x63onnector.v1\x1a\x17topics/v1/account.proto\x1a\x16topics/v1/common.proto\x1a\x1btopics/v1/instruments.proto\x1a\x16topics/v1/market.proto\x1a\x16topics/v1/orders.proto\"\xe4\x01\n\x11PlaceOrderRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x17\n\x0f\x63lient_order_id\x18\x02 \x01(\t\x12\x1d\n\x04side\x18\x03 \x01(\x0e\x32\x0f.topics.v1.Side\x12\"\n\x04type\x18\x04 \x01(\x0e\x32\x14.topics.v1.OrderType\x12-\n\rtime_in_force\x18\x05 \x01(\x0e\x32\x16.topics.v1.TimeInForce\x12\r\n\x05price\x18\x06 \x01(\t\x12\x10\n\x08quantity\x18\x07 \x01(\t\x12\x13\n\x0breduce_only\x18\x08 \x01(\x08\"M\n\x12PlaceOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\x12\x10\n\x08\x65xisting\x18\x02 \x01(\x08\"b\n\x12\x43\x61ncelOrderRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x19\n\x0f\x63lient_order_id\x18\x02 \x01(\tH\x00\x12\x18\n\x0evenue_order_id\x18\x03 \x01(\tH\x00\x42\x07\n\x05order\"<\n\x13\x43\x61ncelOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\"\xe5\x01\n\tKillState\x12\x0e\n\x06killed\x18\x01 \x01(\x08\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07time_ms\x18\x03 \x01(\x03\x12\n\n\x02\x62y\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x12\n\neverything\x18\x06 \x01(\x08\x12\x0f\n\x07\x64urable\x18\x07 \x01(\x08\x12\x10\n\x08verified\x18\x08 \x01(\x08\x12\r\n\x05\x66ound\x18\t \x01(\x05\x12\x11\n\tcancelled\x18\n \x01(\x05\x12\x0c\n\x04left\x18\x0b \x01(\x05\x12\x12\n\nunresolved\x18\x0c \x01(\x05\x12\x0f\n\x07problem\x18\r \x01(\t\"=\n\x0bKillRequest\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\neverything\x18\x03 \x01(\x08\"6\n\x0cKillResponse\x12&\n\x05state\x18\x01 \x01(\x0b\x32\x17.connector.v1.KillState\",\n\x0eReleaseRequest\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"9\n\x0fReleaseResponse\x12&\n\x05state\x18\x01 \x01(\x0b\x32\x17.connector.v1.KillState\"\x15\n\x13GetKillStateRequest\">\n\x14GetKillStateResponse\x12&\n\x05state\x18\x01 \x01(\x0b\x32\x17.connector.v1.KillState\"_\n\x0fGetOrderRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x19\n\x0f\x63lient_order_id\x18\x02 \x01(\tH\x00\x12\x18\n\x0evenue_order_id\x18\x03 \x01(\tH\x00\x42\x07\n\x05order\"9\n\x10GetOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\"&\n\x14GetOpenOrdersRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"?\n\x15GetOpenOrdersResponse\x12&\n\x06orders\x18\x01 \x03(\x0b\x32\x16.topics.v1.OrderUpdate\"\x13\n\x11GetAccountRequest\"?\n\x12GetAccountResponse\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x18.topics.v1.AccountUpdate\"%\n\x13GetPositionsRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"E\n\x14GetPositionsResponse\x12-\n\tpositions\x18\x01 \x03(\x0b\x32\x1a.topics.v1.AccountPosition\"&\n\x14GetSymbolInfoRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"B\n\x15GetSymbolInfoResponse\x12)\n\ninstrument\x18\x01 \x01(\x0b\x32\x15.topics.v1.Instrument\"\x14\n\x12ListSymbolsRequest\"A\n\x13ListSymbolsResponse\x12*\n\x0binstruments\x18\x01 \x03(\x0b\x32\x15.topics.v1.Instrument\"(\n\x15SubscribePriceRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\"?\n\x16SubscribePriceResponse\x12%\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x16.topics.v1.MarketBatch\")\n\x16SubscribeOrdersRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\"@\n\x17SubscribeOrdersResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate2\xd3\x08\n\x10\x43onnectorService\x12O\n\nPlaceOrder\x12\x1f.connector.v1.PlaceOrderRequest\x1a .connector.v1.PlaceOrderResponse\x12R\n\x0b\x43\x61ncelOrder\x12 .connector.v1.CancelOrderRequest\x1a!.connector.v1.CancelOrderResponse\x12?\n\x04Kill\x12\x19.connector.v1.KillRequest\x1a\x1a.connector.v1.KillResponse0\x01\x12\x46\n\x07Release\x12\x1c.connector.v1.ReleaseRequest\x1a\x1d.connector.v1.ReleaseResponse\x12U\n\x0cGetKillState\x12!.connector.v1.GetKillStateRequest\x1a\".connector.v1.GetKillStateResponse\x12I\n\x08GetOrder\x12\x1d.connector.v1.GetOrderRequest\x1a\x1e.connector.v1.GetOrderResponse\x12X\n\rGetOpenOrders\x12\".connector.v1.GetOpenOrdersRequest\x1a#.connector.v1.GetOpenOrdersResponse\x12O\n\nGetAccount\x12\x1f.connector.v1.GetAccountRequest\x1a .connector.v1.GetAccountResponse\x12U\n\x0cGetPositions\x12!.connector.v1.GetPositionsRequest\x1a\".connector.v1.GetPositionsResponse\x12X\n\rGetSymbolInfo\x12\".connector.v1.GetSymbolInfoRequest\x1a#.connector.v1.GetSymbolInfoResponse\x12R\n\x0bListSymbols\x12 .connector.v1.ListSymbolsRequest\x1a!.connector.v1.ListSymbolsResponse\x12]\n\x0eSubscribePrice\x12#.connector.v1.SubscribePriceRequest\x1a$.connector.v1.SubscribePriceResponse0\x01\x12`\n\x0fSubscribeOrders\x12$.connector.v1.SubscribeOrdersRequest\x1a%.connector.v1.SubscribeOrdersResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,38 +44,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANCELORDERREQUEST']._serialized_end=580
   _globals['_CANCELORDERRESPONSE']._serialized_start=582
   _globals['_CANCELORDERRESPONSE']._serialized_end=642
-  _globals['_GETORDERREQUEST']._serialized_start=644
-  _globals['_GETORDERREQUEST']._serialized_end=739
-  _globals['_GETORDERRESPONSE']._serialized_start=741
-  _globals['_GETORDERRESPONSE']._serialized_end=798
-  _globals['_GETOPENORDERSREQUEST']._serialized_start=800
-  _globals['_GETOPENORDERSREQUEST']._serialized_end=838
-  _globals['_GETOPENORDERSRESPONSE']._serialized_start=840
-  _globals['_GETOPENORDERSRESPONSE']._serialized_end=903
-  _globals['_GETACCOUNTREQUEST']._serialized_start=905
-  _globals['_GETACCOUNTREQUEST']._serialized_end=924
-  _globals['_GETACCOUNTRESPONSE']._serialized_start=926
-  _globals['_GETACCOUNTRESPONSE']._serialized_end=989
-  _globals['_GETPOSITIONSREQUEST']._serialized_start=991
-  _globals['_GETPOSITIONSREQUEST']._serialized_end=1028
-  _globals['_GETPOSITIONSRESPONSE']._serialized_start=1030
-  _globals['_GETPOSITIONSRESPONSE']._serialized_end=1099
-  _globals['_GETSYMBOLINFOREQUEST']._serialized_start=1101
-  _globals['_GETSYMBOLINFOREQUEST']._serialized_end=1139
-  _globals['_GETSYMBOLINFORESPONSE']._serialized_start=1141
-  _globals['_GETSYMBOLINFORESPONSE']._serialized_end=1207
-  _globals['_LISTSYMBOLSREQUEST']._serialized_start=1209
-  _globals['_LISTSYMBOLSREQUEST']._serialized_end=1229
-  _globals['_LISTSYMBOLSRESPONSE']._serialized_start=1231
-  _globals['_LISTSYMBOLSRESPONSE']._serialized_end=1296
-  _globals['_SUBSCRIBEPRICEREQUEST']._serialized_start=1298
-  _globals['_SUBSCRIBEPRICEREQUEST']._serialized_end=1338
-  _globals['_SUBSCRIBEPRICERESPONSE']._serialized_start=1340
-  _globals['_SUBSCRIBEPRICERESPONSE']._serialized_end=1403
-  _globals['_SUBSCRIBEORDERSREQUEST']._serialized_start=1405
-  _globals['_SUBSCRIBEORDERSREQUEST']._serialized_end=1446
-  _globals['_SUBSCRIBEORDERSRESPONSE']._serialized_start=1448
-  _globals['_SUBSCRIBEORDERSRESPONSE']._serialized_end=1512
-  _globals['_CONNECTORSERVICE']._serialized_start=1515
-  _globals['_CONNECTORSERVICE']._serialized_end=2398
+  _globals['_KILLSTATE']._serialized_start=645
+  _globals['_KILLSTATE']._serialized_end=874
+  _globals['_KILLREQUEST']._serialized_start=876
+  _globals['_KILLREQUEST']._serialized_end=937
+  _globals['_KILLRESPONSE']._serialized_start=939
+  _globals['_KILLRESPONSE']._serialized_end=993
+  _globals['_RELEASEREQUEST']._serialized_start=995
+  _globals['_RELEASEREQUEST']._serialized_end=1039
+  _globals['_RELEASERESPONSE']._serialized_start=1041
+  _globals['_RELEASERESPONSE']._serialized_end=1098
+  _globals['_GETKILLSTATEREQUEST']._serialized_start=1100
+  _globals['_GETKILLSTATEREQUEST']._serialized_end=1121
+  _globals['_GETKILLSTATERESPONSE']._serialized_start=1123
+  _globals['_GETKILLSTATERESPONSE']._serialized_end=1185
+  _globals['_GETORDERREQUEST']._serialized_start=1187
+  _globals['_GETORDERREQUEST']._serialized_end=1282
+  _globals['_GETORDERRESPONSE']._serialized_start=1284
+  _globals['_GETORDERRESPONSE']._serialized_end=1341
+  _globals['_GETOPENORDERSREQUEST']._serialized_start=1343
+  _globals['_GETOPENORDERSREQUEST']._serialized_end=1381
+  _globals['_GETOPENORDERSRESPONSE']._serialized_start=1383
+  _globals['_GETOPENORDERSRESPONSE']._serialized_end=1446
+  _globals['_GETACCOUNTREQUEST']._serialized_start=1448
+  _globals['_GETACCOUNTREQUEST']._serialized_end=1467
+  _globals['_GETACCOUNTRESPONSE']._serialized_start=1469
+  _globals['_GETACCOUNTRESPONSE']._serialized_end=1532
+  _globals['_GETPOSITIONSREQUEST']._serialized_start=1534
+  _globals['_GETPOSITIONSREQUEST']._serialized_end=1571
+  _globals['_GETPOSITIONSRESPONSE']._serialized_start=1573
+  _globals['_GETPOSITIONSRESPONSE']._serialized_end=1642
+  _globals['_GETSYMBOLINFOREQUEST']._serialized_start=1644
+  _globals['_GETSYMBOLINFOREQUEST']._serialized_end=1682
+  _globals['_GETSYMBOLINFORESPONSE']._serialized_start=1684
+  _globals['_GETSYMBOLINFORESPONSE']._serialized_end=1750
+  _globals['_LISTSYMBOLSREQUEST']._serialized_start=1752
+  _globals['_LISTSYMBOLSREQUEST']._serialized_end=1772
+  _globals['_LISTSYMBOLSRESPONSE']._serialized_start=1774
+  _globals['_LISTSYMBOLSRESPONSE']._serialized_end=1839
+  _globals['_SUBSCRIBEPRICEREQUEST']._serialized_start=1841
+  _globals['_SUBSCRIBEPRICEREQUEST']._serialized_end=1881
+  _globals['_SUBSCRIBEPRICERESPONSE']._serialized_start=1883
+  _globals['_SUBSCRIBEPRICERESPONSE']._serialized_end=1946
+  _globals['_SUBSCRIBEORDERSREQUEST']._serialized_start=1948
+  _globals['_SUBSCRIBEORDERSREQUEST']._serialized_end=1989
+  _globals['_SUBSCRIBEORDERSRESPONSE']._serialized_start=1991
+  _globals['_SUBSCRIBEORDERSRESPONSE']._serialized_end=2055
+  _globals['_CONNECTORSERVICE']._serialized_start=2058
+  _globals['_CONNECTORSERVICE']._serialized_end=3165
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,21 @@ class ConnectorServiceStub:
                 request_serializer=connector_dot_v1_dot_connector__pb2.CancelOrderRequest.SerializeToString,
                 response_deserializer=connector_dot_v1_dot_connector__pb2.CancelOrderResponse.FromString,
                 _registered_method=True)
+        self.Kill = channel.unary_stream(
+                '/connector.v1.ConnectorService/Kill',
+                request_serializer=connector_dot_v1_dot_connector__pb2.KillRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.KillResponse.FromString,
+                _registered_method=True)
+        self.Release = channel.unary_unary(
+                '/connector.v1.ConnectorService/Release',
+                request_serializer=connector_dot_v1_dot_connector__pb2.ReleaseRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.ReleaseResponse.FromString,
+                _registered_method=True)
+        self.GetKillState = channel.unary_unary(
+                '/connector.v1.ConnectorService/GetKillState',
+                request_serializer=connector_dot_v1_dot_connector__pb2.GetKillStateRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.GetKillStateResponse.FromString,
+                _registered_method=True)
         self.GetOrder = channel.unary_unary(
                 '/connector.v1.ConnectorService/GetOrder',
                 request_serializer=connector_dot_v1_dot_connector__pb2.GetOrderRequest.SerializeToString,
@@ -102,6 +117,27 @@ class ConnectorServiceServicer:
     def CancelOrder(self, request, context):
         """Cancels by client_order_id or venue_order_id.
         """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Kill(self, request, context):
+        """The kill switch of the account (RISK-8): halts at once, then tells how far it is until it is durable and verified,
+        or for as long as the caller listens. It goes on without the caller.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Release(self, request, context):
+        """Durable when it returns; FAILED_PRECONDITION: not written, the switch stays on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetKillState(self, request, context):
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -166,6 +202,21 @@ def add_ConnectorServiceServicer_to_server(servicer, server):
                     servicer.CancelOrder,
                     request_deserializer=connector_dot_v1_dot_connector__pb2.CancelOrderRequest.FromString,
                     response_serializer=connector_dot_v1_dot_connector__pb2.CancelOrderResponse.SerializeToString,
+            ),
+            'Kill': grpc.unary_stream_rpc_method_handler(
+                    servicer.Kill,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.KillRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.KillResponse.SerializeToString,
+            ),
+            'Release': grpc.unary_unary_rpc_method_handler(
+                    servicer.Release,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.ReleaseRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.ReleaseResponse.SerializeToString,
+            ),
+            'GetKillState': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetKillState,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.GetKillStateRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.GetKillStateResponse.SerializeToString,
             ),
             'GetOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrder,
@@ -263,6 +314,87 @@ class ConnectorService:
             '/connector.v1.ConnectorService/CancelOrder',
             connector_dot_v1_dot_connector__pb2.CancelOrderRequest.SerializeToString,
             connector_dot_v1_dot_connector__pb2.CancelOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Kill(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/connector.v1.ConnectorService/Kill',
+            connector_dot_v1_dot_connector__pb2.KillRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.KillResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Release(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/connector.v1.ConnectorService/Release',
+            connector_dot_v1_dot_connector__pb2.ReleaseRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.ReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetKillState(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/connector.v1.ConnectorService/GetKillState',
+            connector_dot_v1_dot_connector__pb2.GetKillStateRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.GetKillStateResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,13 @@ class ConnectorServiceStub:
     """
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_connector_pb2.CancelOrderRequest, _connector_pb2.CancelOrderResponse]
     """Cancels by client_order_id or venue_order_id."""
+    Kill: _grpc.UnaryStreamMultiCallable[_connector_pb2.KillRequest, _connector_pb2.KillResponse]
+    """The kill switch of the account (RISK-8): halts at once, then tells how far it is until it is durable and verified,
+    or for as long as the caller listens. It goes on without the caller.
+    """
+    Release: _grpc.UnaryUnaryMultiCallable[_connector_pb2.ReleaseRequest, _connector_pb2.ReleaseResponse]
+    """Durable when it returns; FAILED_PRECONDITION: not written, the switch stays on."""
+    GetKillState: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetKillStateRequest, _connector_pb2.GetKillStateResponse]
     GetOrder: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetOrderRequest, _connector_pb2.GetOrderResponse]
     GetOpenOrders: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetOpenOrdersRequest, _connector_pb2.GetOpenOrdersResponse]
     GetAccount: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetAccountRequest, _connector_pb2.GetAccountResponse]
@@ -59,6 +66,13 @@ class ConnectorServiceAsyncStub(ConnectorServiceStub):
     """
     CancelOrder: _aio.UnaryUnaryMultiCallable[_connector_pb2.CancelOrderRequest, _connector_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """Cancels by client_order_id or venue_order_id."""
+    Kill: _aio.UnaryStreamMultiCallable[_connector_pb2.KillRequest, _connector_pb2.KillResponse]  # type: ignore[assignment]
+    """The kill switch of the account (RISK-8): halts at once, then tells how far it is until it is durable and verified,
+    or for as long as the caller listens. It goes on without the caller.
+    """
+    Release: _aio.UnaryUnaryMultiCallable[_connector_pb2.ReleaseRequest, _connector_pb2.ReleaseResponse]  # type: ignore[assignment]
+    """Durable when it returns; FAILED_PRECONDITION: not written, the switch stays on."""
+    GetKillState: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetKillStateRequest, _connector_pb2.GetKillStateResponse]  # type: ignore[assignment]
     GetOrder: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetOrderRequest, _connector_pb2.GetOrderResponse]  # type: ignore[assignment]
     GetOpenOrders: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetOpenOrdersRequest, _connector_pb2.GetOpenOrdersResponse]  # type: ignore[assignment]
     GetAccount: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetAccountRequest, _connector_pb2.GetAccountResponse]  # type: ignore[assignment]
@@ -88,6 +102,31 @@ class ConnectorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_connector_pb2.CancelOrderResponse, _abc.Awaitable[_connector_pb2.CancelOrderResponse]]:
         """Cancels by client_order_id or venue_order_id."""
+
+    @_abc_1.abstractmethod
+    def Kill(
+        self,
+        request: _connector_pb2.KillRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_connector_pb2.KillResponse], _abc.AsyncIterator[_connector_pb2.KillResponse]]:
+        """The kill switch of the account (RISK-8): halts at once, then tells how far it is until it is durable and verified,
+        or for as long as the caller listens. It goes on without the caller.
+        """
+
+    @_abc_1.abstractmethod
+    def Release(
+        self,
+        request: _connector_pb2.ReleaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connector_pb2.ReleaseResponse, _abc.Awaitable[_connector_pb2.ReleaseResponse]]:
+        """Durable when it returns; FAILED_PRECONDITION: not written, the switch stays on."""
+
+    @_abc_1.abstractmethod
+    def GetKillState(
+        self,
+        request: _connector_pb2.GetKillStateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connector_pb2.GetKillStateResponse, _abc.Awaitable[_connector_pb2.GetKillStateResponse]]: ...
 
     @_abc_1.abstractmethod
     def GetOrder(

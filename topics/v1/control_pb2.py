@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17topics/v1/control.proto\x12\ttopics.v1\"\x82\x01\n\x0e\x41\x63tivateSymbol\x12=\n\nparameters\x18\x01 \x03(\x0b\x32).topics.v1.ActivateSymbol.ParametersEntry\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x12\n\x10\x44\x65\x61\x63tivateSymbol\"\r\n\x0bPauseSymbol\"\x0e\n\x0cResumeSymbol\"\xc1\x02\n\x0c\x43ontrolEvent\x12\x12\n\ncontrol_id\x18\x01 \x01(\t\x12\x10\n\x08strategy\x18\x02 \x01(\t\x12\r\n\x05venue\x18\x03 \x01(\t\x12\x0e\n\x06symbol\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x05 \x01(\t\x12\x0f\n\x07time_ms\x18\x06 \x01(\x03\x12\n\n\x02\x62y\x18\x07 \x01(\t\x12-\n\x08\x61\x63tivate\x18\x08 \x01(\x0b\x32\x19.topics.v1.ActivateSymbolH\x00\x12\x31\n\ndeactivate\x18\t \x01(\x0b\x32\x1b.topics.v1.DeactivateSymbolH\x00\x12\'\n\x05pause\x18\n \x01(\x0b\x32\x16.topics.v1.PauseSymbolH\x00\x12)\n\x06resume\x18\x0b \x01(\x0b\x32\x17.topics.v1.ResumeSymbolH\x00\x42\x08\n\x06\x61\x63tionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17topics/v1/control.proto\x12\ttopics.v1\"\x82\x01\n\x0e\x41\x63tivateSymbol\x12=\n\nparameters\x18\x01 \x03(\x0b\x32).topics.v1.ActivateSymbol.ParametersEntry\x1a\x31\n\x0fParametersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x12\n\x10\x44\x65\x61\x63tivateSymbol\"\r\n\x0bPauseSymbol\"\x0e\n\x0cResumeSymbol\"\x1d\n\x0bKillTrading\x12\x0e\n\x06reason\x18\x01 \x01(\t\" \n\x0eReleaseTrading\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x97\x03\n\x0c\x43ontrolEvent\x12\x12\n\ncontrol_id\x18\x01 \x01(\t\x12\x10\n\x08strategy\x18\x02 \x01(\t\x12\r\n\x05venue\x18\x03 \x01(\t\x12\x0e\n\x06symbol\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x05 \x01(\t\x12\x0f\n\x07time_ms\x18\x06 \x01(\x03\x12\n\n\x02\x62y\x18\x07 \x01(\t\x12-\n\x08\x61\x63tivate\x18\x08 \x01(\x0b\x32\x19.topics.v1.ActivateSymbolH\x00\x12\x31\n\ndeactivate\x18\t \x01(\x0b\x32\x1b.topics.v1.DeactivateSymbolH\x00\x12\'\n\x05pause\x18\n \x01(\x0b\x32\x16.topics.v1.PauseSymbolH\x00\x12)\n\x06resume\x18\x0b \x01(\x0b\x32\x17.topics.v1.ResumeSymbolH\x00\x12&\n\x04kill\x18\x0c \x01(\x0b\x32\x16.topics.v1.KillTradingH\x00\x12,\n\x07release\x18\r \x01(\x0b\x32\x19.topics.v1.ReleaseTradingH\x00\x42\x08\n\x06\x61\x63tionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +43,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAUSESYMBOL']._serialized_end=204
   _globals['_RESUMESYMBOL']._serialized_start=206
   _globals['_RESUMESYMBOL']._serialized_end=220
-  _globals['_CONTROLEVENT']._serialized_start=223
-  _globals['_CONTROLEVENT']._serialized_end=544
+  _globals['_KILLTRADING']._serialized_start=222
+  _globals['_KILLTRADING']._serialized_end=251
+  _globals['_RELEASETRADING']._serialized_start=253
+  _globals['_RELEASETRADING']._serialized_end=285
+  _globals['_CONTROLEVENT']._serialized_start=288
+  _globals['_CONTROLEVENT']._serialized_end=695
 # @@protoc_insertion_point(module_scope)

@@ -112,6 +112,48 @@ class ResumeSymbol(_message.Message):
 Global___ResumeSymbol: _TypeAlias = ResumeSymbol  # noqa: Y015
 
 @_typing.final
+class KillTrading(_message.Message):
+    """Place nothing: the account's kill switch is on, the connector denies it and cancels what is open (RISK-8)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KillTrading: _TypeAlias = KillTrading  # noqa: Y015
+
+@_typing.final
+class ReleaseTrading(_message.Message):
+    """The kill switch is off again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseTrading: _TypeAlias = ReleaseTrading  # noqa: Y015
+
+@_typing.final
 class ControlEvent(_message.Message):
     """An operator's wish. The log of these is the configuration."""
 
@@ -128,6 +170,8 @@ class ControlEvent(_message.Message):
     DEACTIVATE_FIELD_NUMBER: _builtins.int
     PAUSE_FIELD_NUMBER: _builtins.int
     RESUME_FIELD_NUMBER: _builtins.int
+    KILL_FIELD_NUMBER: _builtins.int
+    RELEASE_FIELD_NUMBER: _builtins.int
     control_id: _builtins.str
     strategy: _builtins.str
     venue: _builtins.str
@@ -144,6 +188,10 @@ class ControlEvent(_message.Message):
     def pause(self) -> Global___PauseSymbol: ...
     @_builtins.property
     def resume(self) -> Global___ResumeSymbol: ...
+    @_builtins.property
+    def kill(self) -> Global___KillTrading: ...
+    @_builtins.property
+    def release(self) -> Global___ReleaseTrading: ...
     def __init__(
         self,
         *,
@@ -158,12 +206,14 @@ class ControlEvent(_message.Message):
         deactivate: Global___DeactivateSymbol | None = ...,
         pause: Global___PauseSymbol | None = ...,
         resume: Global___ResumeSymbol | None = ...,
+        kill: Global___KillTrading | None = ...,
+        release: Global___ReleaseTrading | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "activate", b"activate", "deactivate", b"deactivate", "pause", b"pause", "resume", b"resume"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "activate", b"activate", "deactivate", b"deactivate", "kill", b"kill", "pause", b"pause", "release", b"release", "resume", b"resume"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "action", b"action", "activate", b"activate", "by", b"by", "control_id", b"control_id", "deactivate", b"deactivate", "pause", b"pause", "resume", b"resume", "strategy", b"strategy", "symbol", b"symbol", "time_ms", b"time_ms", "venue", b"venue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "action", b"action", "activate", b"activate", "by", b"by", "control_id", b"control_id", "deactivate", b"deactivate", "kill", b"kill", "pause", b"pause", "release", b"release", "resume", b"resume", "strategy", b"strategy", "symbol", b"symbol", "time_ms", b"time_ms", "venue", b"venue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_action: _TypeAlias = _typing.Literal["activate", "deactivate", "pause", "resume"]  # noqa: Y015
+    _WhichOneofReturnType_action: _TypeAlias = _typing.Literal["activate", "deactivate", "pause", "resume", "kill", "release"]  # noqa: Y015
     _WhichOneofArgType_action: _TypeAlias = _typing.Literal["action", b"action"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_action) -> _WhichOneofReturnType_action | None: ...
 

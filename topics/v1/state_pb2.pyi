@@ -305,6 +305,7 @@ class GridState(_message.Message):
     FINISHED_FIELD_NUMBER: _builtins.int
     TRADING_FIELD_NUMBER: _builtins.int
     NEXT_INSTRUMENT_FIELD_NUMBER: _builtins.int
+    KILLED_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     paused: _builtins.bool
     min_notional: _builtins.str
@@ -327,6 +328,8 @@ class GridState(_message.Message):
     """Time of the newest quote, and of the newest fill that moved the center (the venue's clock)."""
     center_time_ms: _builtins.int
     trading: _builtins.bool
+    killed: _builtins.bool
+    """The account's kill switch is on: nothing is asked for."""
     @_builtins.property
     def parameters(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -381,10 +384,11 @@ class GridState(_message.Message):
         finished: _abc.Iterable[Global___FinishedOrder] | None = ...,
         trading: _builtins.bool = ...,
         next_instrument: Global___InstrumentLimits | None = ...,
+        killed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["grain", b"grain", "next_instrument", b"next_instrument"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "active", b"active", "ask_ticks", b"ask_ticks", "attempts", b"attempts", "bid_ticks", b"bid_ticks", "center", b"center", "center_time_ms", b"center_time_ms", "epoch", b"epoch", "finished", b"finished", "grain", b"grain", "interval_ticks", b"interval_ticks", "min_notional", b"min_notional", "min_quantity_lots", b"min_quantity_lots", "next_instrument", b"next_instrument", "origin_ticks", b"origin_ticks", "parameters", b"parameters", "paused", b"paused", "position_lots", b"position_lots", "restarting", b"restarting", "risk_versions", b"risk_versions", "slot_version", b"slot_version", "slots", b"slots", "time_ms", b"time_ms", "trading", b"trading", "tripped", b"tripped"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "active", b"active", "ask_ticks", b"ask_ticks", "attempts", b"attempts", "bid_ticks", b"bid_ticks", "center", b"center", "center_time_ms", b"center_time_ms", "epoch", b"epoch", "finished", b"finished", "grain", b"grain", "interval_ticks", b"interval_ticks", "killed", b"killed", "min_notional", b"min_notional", "min_quantity_lots", b"min_quantity_lots", "next_instrument", b"next_instrument", "origin_ticks", b"origin_ticks", "parameters", b"parameters", "paused", b"paused", "position_lots", b"position_lots", "restarting", b"restarting", "risk_versions", b"risk_versions", "slot_version", b"slot_version", "slots", b"slots", "time_ms", b"time_ms", "trading", b"trading", "tripped", b"tripped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -203,7 +203,7 @@ async def test_an_order_the_venue_does_not_list_yet_is_cancelled_by_its_id(stage
     """RISK-8: accepted a moment ago and not among the open orders yet."""
     gateway = await stage.gateway()
     await gateway.place(request(1))
-    stage.venue.unlisted.add("1")
+    stage.venue.late_in_lists.add("1")
     report = await killed(gateway)
     assert report.cancelled == 1
     assert alive(stage) == []

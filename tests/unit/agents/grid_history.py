@@ -14,7 +14,14 @@ from agents.domain.grid_record import bring_up_to_date, from_record, to_record
 from agents.domain.grid_state import Grid, GridParameters
 from agents.domain.outputs import Cancel, Notice, Output, Place, SlotStep
 from topics.v1.common_pb2 import Grain, Side
-from topics.v1.control_pb2 import ControlEvent, DeactivateSymbol, PauseSymbol, ResumeSymbol
+from topics.v1.control_pb2 import (
+    ControlEvent,
+    DeactivateSymbol,
+    KillTrading,
+    PauseSymbol,
+    ReleaseTrading,
+    ResumeSymbol,
+)
 from topics.v1.instruments_pb2 import Instrument
 from topics.v1.market_pb2 import MarketBatch
 from topics.v1.orders_pb2 import Fill, OrderStatus, OrderUpdate
@@ -88,6 +95,14 @@ def risk(rule: str, action: RiskAction.ValueType, state: RiskState.ValueType, ve
 
 def pause() -> Event:
     return lambda grid: rules.on_control(grid, ControlEvent(strategy="grid", pause=PauseSymbol()))
+
+
+def kill() -> Event:
+    return lambda grid: rules.on_control(grid, ControlEvent(kill=KillTrading()))
+
+
+def release() -> Event:
+    return lambda grid: rules.on_control(grid, ControlEvent(release=ReleaseTrading()))
 
 
 def resume() -> Event:

@@ -16,11 +16,13 @@ from tests.unit.agents.grid_history import (
     cancelled,
     deactivate,
     instrument,
+    kill,
     notices,
     order,
     pause,
     placed,
     quote,
+    release,
     resume,
     risk,
     trading,
@@ -87,6 +89,25 @@ def test_pausing_cancels_everything_and_resuming_orders_again() -> None:
     orders = placed(history.when(resume()))
     assert set(orders) == EVERY_SLOT
     assert {each.attempt for each in orders.values()} == {1}
+
+
+def test_killed_it_asks_for_nothing_and_released_it_orders_at_once() -> None:
+    """RISK-8: its orders were cancelled past it; no slot waits out the refusals it met meanwhile."""
+    history = trading()
+    for name in [slot.client_order_id for slot in history.grid.live.values()]:
+        history.when(order(name, OrderStatus.ORDER_STATUS_CANCELED))
+    assert cancelled(history.when(kill())) == set()
+    assert placed(history.when(quote(9_990, 10_002, time_ms=1_000_000))) == {}
+    assert set(placed(history.when(release()))) == EVERY_SLOT
+
+
+def test_killed_while_its_orders_are_open_it_cancels_them_too() -> None:
+    """RISK-8: a second hand on the same switch; a repeat changes nothing."""
+    history = trading()
+    assert cancelled(history.when(kill())) == EVERY_SLOT
+    assert cancelled(history.when(kill())) == set()
+    history.end_all()
+    assert placed(history.when(resume())) == {}
 
 
 def test_deactivating_cancels_everything_and_activating_starts_anew() -> None:

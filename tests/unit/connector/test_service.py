@@ -1,15 +1,19 @@
 """The service keeps the caller's deadline without giving up what was begun; the account view asks only when it must."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
 from connector.account import AccountView
 from connector.broadcast import Broadcast
+from connector.gateway.kill_state import KillState
+from connector.gateway.kill_switch import KillReport
 from connector.port import OrderRequest, VenuePort
 from connector.service import ConnectorService, Parts
-from connector.v1.connector_pb2 import PlaceOrderRequest
+from connector.v1.connector_pb2 import GetKillStateRequest, KillRequest, PlaceOrderRequest, ReleaseRequest
 from topics.v1.account_pb2 import AccountUpdate
 from topics.v1.common_pb2 import Grain, OrderType, Side, TimeInForce
 from topics.v1.instruments_pb2 import Instrument
@@ -29,6 +33,7 @@ class SlowGateway:
         self.asked = 0
         self.let = asyncio.Event()
         self.placed: list[str] = []
+        self.switch = KillState()
 
     async def place(self, request: OrderRequest, *, strategy: str = "", intent_id: str = "") -> Placed:
         self.asked += 1
@@ -46,6 +51,25 @@ class SlowGateway:
 
     def open_orders(self, symbol: str = "") -> list[OrderUpdate]:
         return []
+
+    @property
+    def kill_report(self) -> KillReport:
+        return KillReport(
+            self.switch, durable=True, verified=False, found=0, cancelled=0, left=0, unresolved=0, problem=""
+        )
+
+    def kill(self, *, by: str, reason: str, everything: bool = False) -> None:
+        self.switch = KillState(1, killed=True, time_ms=1, by=by, reason=reason, everything=everything)
+
+    async def kill_reports(self) -> AsyncIterator[KillReport]:
+        yield replace(self.kill_report, durable=False, problem="the database is away")
+        yield self.kill_report
+        yield replace(self.kill_report, verified=True, cancelled=3)
+        raise AssertionError("nobody listens any more")
+
+    async def release(self, *, by: str, reason: str) -> KillState:
+        self.switch = KillState(2, by=by, reason=reason)
+        return self.switch
 
 
 class Call:
@@ -87,6 +111,20 @@ def service(gateway: SlowGateway) -> ConnectorService:
     orders: Broadcast[OrderUpdate] = Broadcast("orders", 1)
     instruments = {"BTCUSDT": Instrument(symbol="BTCUSDT", grain=Grain(tick_size="1", lot_size="1"))}
     return ConnectorService(Parts(gateway, port, AccountView(port, max_age_s=60), instruments, market, orders))
+
+
+async def test_a_kill_is_told_until_it_is_durable_and_verified() -> None:
+    """RISK-8, GRPC-2: every step with its numbers; the stream ends with the last one."""
+    it = service(SlowGateway())
+    told = [
+        answer.state async for answer in it.Kill(KillRequest(by="Ann", reason="drill", everything=True), Call(None))
+    ]
+    assert [(state.durable, state.verified) for state in told] == [(False, False), (True, False), (True, True)]
+    assert (told[0].problem, told[-1].cancelled) == ("the database is away", 3)
+    assert (told[-1].killed, told[-1].by, told[-1].reason, told[-1].everything) == (True, "Ann", "drill", True)
+    released = (await it.Release(ReleaseRequest(by="Ann", reason="over"), Call(None))).state
+    assert released == (await it.GetKillState(GetKillStateRequest(), Call(None))).state
+    assert (released.killed, released.version) == (False, 2)
 
 
 async def test_a_passed_deadline_ends_the_call_and_not_the_placement() -> None:

@@ -60,6 +60,7 @@ class ScriptedVenue:
         self.history_script: deque[Exception] = deque()
         self.positions_lots: Counter[str] = Counter()
         self.hidden: set[str] = set()
+        self.late_in_lists: set[str] = set()
         self.only_in_history: set[str] = set()
         self.unlisted: set[str] = set()
         self.reads_fail = False
@@ -120,7 +121,8 @@ class ScriptedVenue:
 
     async def open_orders(self, symbol: str) -> list[VenueOrder]:
         self._answer()
-        visible = [it for it in self._visible() if it.venue_order_id not in self.only_in_history]
+        unlisted = self.only_in_history | self.late_in_lists
+        visible = [it for it in self._visible() if it.venue_order_id not in unlisted]
         return [it for it in visible if it.symbol == symbol and it.status in LIVE]
 
     async def orders_since(self, symbol: str, since_ms: int) -> list[VenueOrder]:

@@ -102,4 +102,16 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         long_size=30,
         run=trial_in("reliability.chaos.zombies"),
     ),
+    Scenario(
+        name="venue-misbehaviour",
+        about="The paper venue plays scripts (answers lost, late, cut off or wrong, messages repeated, missing and "
+        "out of order, refusals, races of cancel and fill, lists that lag, orders that vanish) to the real gateway "
+        "through real ccxt over HTTP and websockets, with the ledger in a real Postgres. Judged by the venue's own "
+        "ledger and by what the gateway published: one order at most, none lost, the right end, each execution once, "
+        "the position equal, and nothing left to correct at a second look.",
+        unit="plays of each script",
+        size=1,
+        long_size=10,
+        run=trial_in("reliability.scripts.trial"),
+    ),
 )

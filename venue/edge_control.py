@@ -1,7 +1,7 @@
 """The endpoints that tell a venue to misbehave: `/paper/v1/misbehaviour` and `/paper/v1/happenings`.
 
-PUT a `Script` replaces what was told before, GET says which rules had nothing to touch yet, POST an `Effect` or a
-stream's trouble makes it happen now. Must not: exist on a venue that was not started to misbehave.
+PUT a `Script` replaces what was told before, GET says how much it touched and which rules had nothing to touch yet,
+POST an `Effect` or a stream's trouble makes it happen now. Must not: exist on a venue not started to misbehave.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ class EdgeControl:
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_put("/paper/v1/misbehaviour", _answering(self._load))
-        router.add_get("/paper/v1/misbehaviour", _answering(self._untouched))
+        router.add_get("/paper/v1/misbehaviour", _answering(self._counts))
         router.add_post("/paper/v1/happenings", _answering(self._happen))
 
     def _load(self, body: bytes) -> dict[str, Any]:
         self._edge.misbehaviour.load(Script.model_validate_json(body))
         return {}
 
-    def _untouched(self, _: bytes) -> dict[str, Any]:
-        return {"untouched": self._edge.misbehaviour.untouched()}
+    def _counts(self, _: bytes) -> dict[str, Any]:
+        misbehaviour = self._edge.misbehaviour
+        return {"untouched": misbehaviour.untouched(), "touched": sum(misbehaviour.touched.values())}
 
     def _happen(self, body: bytes) -> dict[str, Any]:
         happenings = Happenings.model_validate_json(body)

@@ -103,6 +103,7 @@ class Stage:
         self._new_ledger = new_ledger
         self._ledger: Ledger
         self._tasks: list[asyncio.Task[None]] = []
+        self._happened = 0
         self._listening = asyncio.Event()
         self.port: CcxtVenue
         self.gateway: Gateway
@@ -162,12 +163,15 @@ class Stage:
 
     async def happen(self, *effects: Effect) -> None:
         await self._tell_venue("POST", "happenings", Happenings(effects=effects).model_dump_json())
+        self._happened += len(effects)
 
     async def trouble(self, kind: StreamTrouble) -> None:
         """Of the user stream that is open now."""
+        self._listening.clear()
         answer = await self._tell_venue("POST", "happenings", Happenings(user_streams=kind).model_dump_json())
         if not answer["streams"]:
             raise RuntimeError(f"no user stream was open that could {kind.value}")
+        self._happened += 1
 
     def grain(self, symbol: str) -> Grain:
         return self._instruments[symbol].grain
@@ -177,9 +181,13 @@ class Stage:
         answer = await self._tell_venue("GET", "misbehaviour", "")
         return list(answer["untouched"])
 
+    async def faults(self) -> int:
+        """What the venue did that a good one does not: requests and messages touched, and what it was made to do."""
+        answer = await self._tell_venue("GET", "misbehaviour", "")
+        return int(answer["touched"]) + self._happened
+
     async def listening(self) -> None:
-        """Returns once the user stream is up again."""
-        self._listening.clear()
+        """Returns once the user stream is up again after the last trouble, and what was missed is fetched."""
         await asyncio.wait_for(self._listening.wait(), WAIT_S)
 
     # --- its life -------------------------------------------------------------------------------------

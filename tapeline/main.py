@@ -22,6 +22,7 @@ _COMMANDS: Final = (
     "tapeline.commands.topics",
     "tapeline.commands.queries",
     "tapeline.commands.check",
+    "tapeline.commands.kill",
     "tapeline.commands.rebuild",
     "tapeline.commands.bench",
     "tapeline.commands.chaos",

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from tapeline.activation import activate
+from connector.gateway.postgres_kill import PostgresKill
+from tapeline.activation import activate, tell_of_kill
 from tapeline.embedded.kafka import await_groups
 from tapeline.errors import TapelineError
 from tapeline.http_client import HttpClient
@@ -87,6 +88,18 @@ class Pipeline:
             symbols=self.symbols,
             parameters=self._parameters,
         )
+        switch = await PostgresKill(settings.dsn or "", connection.name, connection.account).read()
+        await tell_of_kill(
+            log,
+            venue=connection.name,
+            account=connection.account,
+            killed=switch.killed,
+            by=switch.by,
+            reason=switch.reason,
+            where_told_otherwise=True,
+        )
+        if switch.killed:
+            self._on_step(f"{switch.text}; nothing is placed until `tapeline release`")
         self._on_step("starting connector, agents and projections")
         await self._start_processes(settings, "connector", "agents", "projections")
         self._snapshots = SnapshotReader(settings.dsn or "")

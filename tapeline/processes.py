@@ -15,7 +15,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from tapeline.embedded.kafka import EmbeddedKafka, kafka_answers
-from tapeline.embedded.ports import choose_ports, is_free
+from tapeline.embedded.ports import choose_ports, is_free, remembered_ports
 from tapeline.embedded.postgres import EmbeddedPostgres, postgres_answers
 from tapeline.embedded.server import Command, EmbeddedServer
 from tapeline.embedded.servers import Servers
@@ -107,6 +107,14 @@ def addresses(settings: Settings) -> dict[str, Address]:
         "agents": Address(settings.agents.operations_host, settings.agents.operations_port),
         "projections": Address(settings.projections.operations_host, settings.projections.operations_port),
     }
+
+
+def grpc_address(settings: Settings) -> str:
+    """Where the connector of this data folder takes calls, as far as can be known from outside its `tapeline up`."""
+    host, port = settings.connector.grpc_host, settings.connector.grpc_port
+    if not _chosen(settings, "connector", "grpc_port"):
+        port = remembered_ports(settings.home).get("connector_grpc", port)
+    return f"{'127.0.0.1' if host in {'0.0.0.0', '::', '[::]'} else host}:{port}"  # noqa: S104 - compared, not bound
 
 
 def server_spec(server: EmbeddedServer, settings: Settings) -> Spec:

@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tapeline.snapshot import Row, Snapshot, number
+from tapeline.snapshot import Row, Snapshot, killed_text, number
 
 _STATE_STYLE: Final = {"ready": "green", "starting": "yellow", "waiting": "red", "stopped": "dim"}
 _LEVEL_STYLE: Final = {"warning": "yellow", "error": "red", "critical": "bold red"}
@@ -101,6 +101,7 @@ def status_line(view: View) -> str:
     troubled = [name for name, process in view.processes.items() if process["state"] != "ready"]
     parts = [
         f"{_clock()} {view.elapsed_s:6.0f} s",
+        *map(killed_text, view.snapshot.killed),
         feed or "waiting for the first quote",
         f"orders {counts.open_orders} open {counts.orders} in all",
         f"fills {counts.fills}",
@@ -124,7 +125,8 @@ def page(view: View, notices: Iterable[Text]) -> RenderableType:
     """The whole page."""
     columns = Table.grid(padding=(0, 3))
     columns.add_row(_slots(view.snapshot.slots), _fills(view.snapshot.fills))
-    return Group(_headline(view), _results(view.snapshot), columns, _processes(view.processes), *notices)
+    killed = [Text(killed_text(row), style="bold white on red") for row in view.snapshot.killed]
+    return Group(_headline(view), *killed, _results(view.snapshot), columns, _processes(view.processes), *notices)
 
 
 def _headline(view: View) -> Text:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, LiteralString
 
@@ -28,6 +29,10 @@ _FILLS: Final = """
 _ORDERS: Final = """
     SELECT symbol, side, price, quantity, filled, status, client_order_id FROM orders
     WHERE live ORDER BY symbol, price DESC LIMIT 60"""
+KILLED: Final = """
+    SELECT account, by_whom, reason, time_ms, verified_ms FROM
+      (SELECT DISTINCT ON (account) * FROM ledger.kill_switch ORDER BY account, version DESC) AS newest
+    WHERE killed ORDER BY account"""
 _COUNTS: Final = """
     SELECT (SELECT count(*) FROM orders) AS orders, (SELECT count(*) FROM orders WHERE live) AS open_orders,
            (SELECT coalesce(sum(fills), 0) FROM positions) AS fills,
@@ -55,6 +60,7 @@ class Snapshot:
     slots: Sequence[Row] = ()
     fills: Sequence[Row] = ()
     orders: Sequence[Row] = ()
+    killed: Sequence[Row] = ()
     counts: Counts = field(default_factory=Counts)
 
 
@@ -82,6 +88,7 @@ class SnapshotReader:
                 slots=await self._rows(_SLOTS),
                 fills=await self._rows(_FILLS),
                 orders=await self._rows(_ORDERS),
+                killed=await self._killed(),
                 counts=Counts(**{name: int(value) for name, value in (await self._rows(_COUNTS))[0].items()}),
             )
         except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
@@ -93,10 +100,26 @@ class SnapshotReader:
         if connection is not None:
             await connection.close()
 
+    async def _killed(self) -> list[Row]:
+        try:
+            return await self._rows(KILLED)
+        except psycopg.errors.UndefinedTable:  # before the connector's first start
+            return []
+
     async def _rows(self, query: LiteralString) -> list[Row]:
         assert self._connection is not None
         cursor = await self._connection.execute(query)
         return await cursor.fetchall()
+
+
+def killed_text(row: Row) -> str:
+    """One account's kill switch that is on, for people."""
+    since = datetime.fromtimestamp(row["time_ms"] / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    at_venue = "nothing left at the venue" if row["verified_ms"] else "NOT verified at the venue yet"
+    return (
+        f"KILLED {row['account']} since {since} UTC by {row['by_whom'] or 'somebody'}: "
+        f"{row['reason'] or 'no reason given'}; {at_venue}; `tapeline release` ends it"
+    )
 
 
 def plain(value: Any) -> Any:

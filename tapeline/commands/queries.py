@@ -38,11 +38,18 @@ def status(symbol: Symbol = "", config: Config = None, as_json: Json = False) ->
     """One page: instruments, position, profit, open orders, risk, lag."""
     from projections import queries
 
-    found = _ask(config, lambda connection: queries.overview(connection, symbol))
-    if found is None or as_json:
-        _json({} if found is None else found)
+    async def both(connection: Connection) -> tuple[Overview, list[dict[str, Any]]]:
+        return await queries.overview(connection, symbol), await _killed(connection)
+
+    answer = _ask(config, both)
+    if answer is None:
+        _json({})
         return
-    _print_status(found)
+    found, killed = answer
+    if as_json:
+        _json({**asdict(found), "killed": killed})
+        return
+    _print_status(found, killed)
 
 
 def orders(
@@ -183,7 +190,24 @@ def _table(rows: Sequence[Any], columns: Sequence[Column]) -> None:
     Console().print(table)
 
 
-def _print_status(found: Overview) -> None:
+async def _killed(connection: Connection) -> list[dict[str, Any]]:
+    """Accounts whose kill switch is on."""
+    import psycopg
+    from psycopg.rows import dict_row
+
+    from tapeline.snapshot import KILLED
+
+    try:
+        return await (await connection.cursor(row_factory=dict_row).execute(KILLED)).fetchall()
+    except psycopg.errors.UndefinedTable:  # before the connector's first start
+        return []
+
+
+def _print_status(found: Overview, killed: Sequence[dict[str, Any]]) -> None:
+    from tapeline.snapshot import killed_text
+
+    for row in killed:
+        typer.secho(killed_text(row), fg=typer.colors.RED, bold=True)
     if not found.symbols:
         typer.echo("nothing on the log yet")
         return

@@ -48,6 +48,11 @@ def choose_ports(home: Path, *names: str) -> dict[str, int]:
     return chosen
 
 
+def remembered_ports(home: Path) -> dict[str, int]:
+    """What is where in this data folder, as it was last chosen; empty before the first run."""
+    return _read(home / "ports.json")
+
+
 def _next_free(home: Path, taken: set[int]) -> int:
     """The first free port from a place that differs between data folders."""
     start = zlib.crc32(str(home.resolve()).encode()) % len(_RANGE)

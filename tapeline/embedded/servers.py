@@ -63,7 +63,7 @@ async def servers(
         await _require(found)
         yield found
         return
-    ownership = await _own_or_attach(settings, command)
+    ownership = await _own_or_attach(settings, command, needs)
     if isinstance(ownership, Servers):
         yield ownership
         return
@@ -72,7 +72,7 @@ async def servers(
             yield found
 
 
-async def _own_or_attach(settings: ServerSettings, command: str) -> ExitStack | Servers:
+async def _own_or_attach(settings: ServerSettings, command: str, needs: Sequence[str]) -> ExitStack | Servers:
     """The data folder for ourselves, or the servers of a running `up`. Waits out any other command."""
     deadline = time.monotonic() + _ATTACH_S
     while True:
@@ -83,13 +83,20 @@ async def _own_or_attach(settings: ServerSettings, command: str) -> ExitStack | 
         except FolderInUseError as in_use:
             if in_use.owner.command == "up":
                 known = known_servers(settings)
-                if known and await kafka_answers(known.bootstrap) and await postgres_answers(known.dsn):
+                if known and await _answer(known, needs):
                     return known
             if time.monotonic() > deadline:
                 raise TapelineError(
                     f"{in_use}; waited {_ATTACH_S:.0f} s for its servers, see {settings.home / 'logs'}"
                 ) from in_use
         await asyncio.sleep(0.3)
+
+
+async def _answer(known: Servers, needs: Sequence[str]) -> bool:
+    """Whether what is needed is there; a command that needs one of them works while the other is away."""
+    return ("kafka" not in needs or await kafka_answers(known.bootstrap)) and (
+        "postgres" not in needs or await postgres_answers(known.dsn)
+    )
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ Retries connecting only. Calls are not repeated here: whether one may be depends
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -119,6 +119,25 @@ class ConnectorClient:
             pb.GetKillStateRequest(), timeout=self._timeout_s
         )
         return response.state
+
+    async def place_orders(self, requests: Iterable[pb.PlaceOrderRequest]) -> list[pb.OrderOutcome]:
+        """One outcome for each, in their order (ORD-2)."""
+        request = pb.BatchPlaceOrdersRequest(orders=requests)
+        return list((await self._stub.BatchPlaceOrders(request, timeout=self._timeout_s)).outcomes)
+
+    async def cancel_orders(
+        self, symbol: str, *, client_order_ids: Iterable[str] = (), venue_order_ids: Iterable[str] = ()
+    ) -> list[pb.OrderOutcome]:
+        """One outcome for each: the client order ids first."""
+        request = pb.BatchCancelOrdersRequest(
+            symbol=symbol, client_order_ids=client_order_ids, venue_order_ids=venue_order_ids
+        )
+        return list((await self._stub.BatchCancelOrders(request, timeout=self._timeout_s)).outcomes)
+
+    async def cancel_all_orders(self, symbol: str, *, everything: bool = False) -> list[pb.OrderOutcome]:
+        """Ours on the symbol, one outcome for each; with `everything` those of others are cancelled too."""
+        request = pb.CancelAllOrdersRequest(symbol=symbol, everything=everything)
+        return list((await self._stub.CancelAllOrders(request, timeout=self._timeout_s)).outcomes)
 
     async def order(self, symbol: str, *, client_order_id: str = "", venue_order_id: str = "") -> OrderUpdate:
         request = pb.GetOrderRequest(symbol=symbol, **_one_id(client_order_id, venue_order_id))

@@ -19,6 +19,7 @@ _LIMIT_TIMES_IN_FORCE = (
     TimeInForce.TIME_IN_FORCE_FOK,
     TimeInForce.TIME_IN_FORCE_POST_ONLY,
 )
+MOST_IN_A_BATCH = 100
 _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,28}")
 
 
@@ -48,6 +49,22 @@ def order_request(request: PlaceOrderRequest, instruments: Mapping[str, Instrume
         quantity_lots=_lots(scale, request.quantity),
         reduce_only=request.reduce_only,
     )
+
+
+def order_request_or_fault(
+    request: PlaceOrderRequest, instruments: Mapping[str, Instrument]
+) -> OrderRequest | InvalidFieldError:
+    """For an item of a batch, which must not fail the others."""
+    try:
+        return order_request(request, instruments)
+    except InvalidFieldError as fault:
+        return fault
+
+
+def at_most_in_a_batch(field: str, count: int) -> None:
+    """Raises InvalidFieldError."""
+    if not 1 <= count <= MOST_IN_A_BATCH:
+        raise InvalidFieldError(field, f"has {count} orders; a batch has 1 to {MOST_IN_A_BATCH}")
 
 
 def order_ids(request: CancelOrderRequest | GetOrderRequest) -> tuple[str, str]:

@@ -5,7 +5,7 @@ told on the orders topic (WF-3, WF-5). Reads stop with the caller.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -13,10 +13,12 @@ from connector.account import AccountView
 from connector.broadcast import Broadcast
 from connector.errors import OrderNotFoundError
 from connector.gateway.kill_switch import KillReport
+from connector.outcomes import Placed, cancel_outcome, placement_outcome
 from connector.port import OrderRequest, VenueOrder, VenuePort
-from connector.requests import followed, order_ids, order_request
+from connector.requests import at_most_in_a_batch, followed, order_ids, order_request, order_request_or_fault
 from connector.v1 import connector_pb2 as pb
 from connector.v1 import connector_pb2_grpc as pb_grpc
+from topics.errors import TapelineError
 from topics.identifiers import is_ours
 from topics.v1.instruments_pb2 import Instrument
 from topics.v1.market_pb2 import MarketBatch
@@ -25,22 +27,22 @@ from topics.v1.orders_pb2 import OrderSource, OrderUpdate, Ownership
 AnswerT = TypeVar("AnswerT")
 
 
-class Placed(Protocol):
-    """What the gateway says of a placement."""
-
-    @property
-    def order(self) -> OrderUpdate: ...
-
-    @property
-    def existing(self) -> bool: ...
-
-
 class Orders(Protocol):
     """What the service needs of the order gateway."""
 
     async def place(self, request: OrderRequest, *, strategy: str = "", intent_id: str = "") -> Placed: ...
 
     async def cancel(self, symbol: str, client_order_id: str = "", venue_order_id: str = "") -> OrderUpdate: ...
+
+    async def place_batch(self, requests: Sequence[OrderRequest]) -> Sequence[Placed | TapelineError]: ...
+
+    async def cancel_batch(
+        self, symbol: str, *, client_order_ids: Sequence[str] = (), venue_order_ids: Sequence[str] = ()
+    ) -> Sequence[OrderUpdate | TapelineError]: ...
+
+    async def cancel_all(
+        self, symbol: str, *, everything: bool = False
+    ) -> Mapping[str, OrderUpdate | TapelineError]: ...
 
     async def order(
         self, client_order_id: str = "", venue_order_id: str = "", *, symbol: str = ""
@@ -121,6 +123,45 @@ class ConnectorService(pb_grpc.ConnectorServiceServicer):
         context: Any,  # noqa: ARG002
     ) -> pb.GetKillStateResponse:
         return pb.GetKillStateResponse(state=_kill_state(self._parts.gateway.kill_report))
+
+    async def BatchPlaceOrders(  # noqa: N802
+        self, request: pb.BatchPlaceOrdersRequest, context: Any
+    ) -> pb.BatchPlaceOrdersResponse:
+        """A malformed item is refused by itself, the others are placed."""
+        at_most_in_a_batch("orders", len(request.orders))
+        read = [order_request_or_fault(order, self._parts.instruments) for order in request.orders]
+        good = [order for order in read if isinstance(order, OrderRequest)]
+        placed = iter(await self._to_its_end(self._parts.gateway.place_batch(good), context) if good else [])
+        results = [next(placed) if isinstance(order, OrderRequest) else order for order in read]
+        asked = [order.client_order_id for order in request.orders]
+        return pb.BatchPlaceOrdersResponse(outcomes=map(placement_outcome, asked, results))
+
+    async def BatchCancelOrders(  # noqa: N802
+        self, request: pb.BatchCancelOrdersRequest, context: Any
+    ) -> pb.BatchCancelOrdersResponse:
+        followed(request.symbol, self._parts.instruments)
+        by_client_id, by_venue_id = list(request.client_order_ids), list(request.venue_order_ids)
+        at_most_in_a_batch("client_order_ids", len(by_client_id) + len(by_venue_id))
+        results = await self._to_its_end(
+            self._parts.gateway.cancel_batch(
+                request.symbol, client_order_ids=by_client_id, venue_order_ids=by_venue_id
+            ),
+            context,
+        )
+        asked = [*((it, "") for it in by_client_id), *(("", it) for it in by_venue_id)]
+        return pb.BatchCancelOrdersResponse(
+            outcomes=[cancel_outcome(result, *ids) for ids, result in zip(asked, results, strict=True)]
+        )
+
+    async def CancelAllOrders(  # noqa: N802
+        self, request: pb.CancelAllOrdersRequest, context: Any
+    ) -> pb.CancelAllOrdersResponse:
+        followed(request.symbol, self._parts.instruments)
+        cancelling = self._parts.gateway.cancel_all(request.symbol, everything=request.everything)
+        results = await self._to_its_end(cancelling, context)
+        return pb.CancelAllOrdersResponse(
+            outcomes=[cancel_outcome(result, client_order_id, "") for client_order_id, result in results.items()]
+        )
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:  # noqa: ARG002, N802
         instrument = followed(request.symbol, self._parts.instruments)

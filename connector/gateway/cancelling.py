@@ -80,8 +80,8 @@ class Cancelling:
         errors = await self.carry_out_all(symbol, list(orders))
         return [(errors.get(it.id) or self._as_it_is(it)) if isinstance(it, Order) else _as_error(it) for it in found]
 
-    async def cancel_all(self, symbol: str, *, everything: bool = False) -> list[OrderUpdate | TapelineError]:
-        """Every open order of ours on the symbol, an error as a value. `everything`: those of others too.
+    async def cancel_all(self, symbol: str, *, everything: bool = False) -> dict[str, OrderUpdate | TapelineError]:
+        """Every open order of ours on the symbol by client order id, an error as a value. `everything`: others' too.
 
         In the venue's one call where it has it and it would touch nobody else's order (ORD-1, ORD-6), else in batches.
         """
@@ -92,7 +92,7 @@ class Cancelling:
         except VenueError as error:
             _log.warning("cancelling all in one call failed; each is cancelled", symbol=symbol, error=str(error))
         errors = await self.carry_out_all(symbol, [order.id for order in orders])
-        return [errors.get(order.id) or self._as_it_is(order) for order in orders]
+        return {order.id: errors.get(order.id) or self._as_it_is(order) for order in orders}
 
     async def request(self, orders: list[Order], position: IntentPosition | None = None) -> None:
         """Makes the wish durable, together with the offset of the intent that had it."""

@@ -175,8 +175,8 @@ class Gateway:
             symbol, client_order_ids=client_order_ids, venue_order_ids=venue_order_ids
         )
 
-    async def cancel_all(self, symbol: str, *, everything: bool = False) -> list[OrderUpdate | TapelineError]:
-        """Ours on the symbol as they are afterwards, or why not. `everything`: orders of others go too (ORD-1)."""
+    async def cancel_all(self, symbol: str, *, everything: bool = False) -> dict[str, OrderUpdate | TapelineError]:
+        """Ours on the symbol by client order id, as they are then or why not. `everything`: others' too (ORD-1)."""
         return await self._cancelling.cancel_all(symbol, everything=everything)
 
     async def on_report(self, report: OrderReport) -> None:

@@ -29,13 +29,15 @@ from topics.v1 import market_pb2 as topics_dot_v1_dot_market__pb2
 from topics.v1 import orders_pb2 as topics_dot_v1_dot_orders__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63onnector/v1/connector.proto\x12\x0c\x63onnector.v1\x1a\x17topics/v1/account.proto\x1a\x16topics/v1/common.proto\x1a\x1btopics/v1/instruments.proto\x1a\x16topics/v1/market.proto\x1a\x16topics/v1/orders.proto\"\xe4\x01\n\x11PlaceOrderRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x17\n\x0f\x63lient_order_id\x18\x02 \x01(\t\x12\x1d\n\x04side\x18\x03 \x01(\x0e\x32\x0f.topics.v1.Side\x12\"\n\x04type\x18\x04 \x01(\x0e\x32\x14.topics.v1.OrderType\x12-\n\rtime_in_force\x18\x05 \x01(\x0e\x32\x16.topics.v1.TimeInForce\x12\r\n\x05price\x18\x06 \x01(\t\x12\x10\n\x08quantity\x18\x07 \x01(\t\x12\x13\n\x0breduce_only\x18\x08 \x01(\x08\"M\n\x12PlaceOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\x12\x10\n\x08\x65xisting\x18\x02 \x01(\x08\"b\n\x12\x43\x61ncelOrderRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x19\n\x0f\x63lient_order_id\x18\x02 \x01(\tH\x00\x12\x18\n\x0evenue_order_id\x18\x03 \x01(\tH\x00\x42\x07\n\x05order\"<\n\x13\x43\x61ncelOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\"\xe5\x01\n\tKillState\x12\x0e\n\x06killed\x18\x01 \x01(\x08\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07time_ms\x18\x03 \x01(\x03\x12\n\n\x02\x62y\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x12\n\neverything\x18\x06 \x01(\x08\x12\x0f\n\x07\x64urable\x18\x07 \x01(\x08\x12\x10\n\x08verified\x18\x08 \x01(\x08\x12\r\n\x05\x66ound\x18\t \x01(\x05\x12\x11\n\tcancelled\x18\n \x01(\x05\x12\x0c\n\x04left\x18\x0b \x01(\x05\x12\x12\n\nunresolved\x18\x0c \x01(\x05\x12\x0f\n\x07problem\x18\r \x01(\t\"=\n\x0bKillRequest\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\neverything\x18\x03 \x01(\x08\"6\n\x0cKillResponse\x12&\n\x05state\x18\x01 \x01(\x0b\x32\x17.connector.v1.KillState\",\n\x0eReleaseRequest\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"9\n\x0fReleaseResponse\x12&\n\x05state\x18\x01 \x01(\x0b\x32\x17.connector.v1.KillState\"\x15\n\x13GetKillStateRequest\">\n\x14GetKillStateResponse\x12&\n\x05state\x18\x01 \x01(\x0b\x32\x17.connector.v1.KillState\"_\n\x0fGetOrderRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x19\n\x0f\x63lient_order_id\x18\x02 \x01(\tH\x00\x12\x18\n\x0evenue_order_id\x18\x03 \x01(\tH\x00\x42\x07\n\x05order\"9\n\x10GetOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\"&\n\x14GetOpenOrdersRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"?\n\x15GetOpenOrdersResponse\x12&\n\x06orders\x18\x01 \x03(\x0b\x32\x16.topics.v1.OrderUpdate\"\x13\n\x11GetAccountRequest\"?\n\x12GetAccountResponse\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x18.topics.v1.AccountUpdate\"%\n\x13GetPositionsRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"E\n\x14GetPositionsResponse\x12-\n\tpositions\x18\x01 \x03(\x0b\x32\x1a.topics.v1.AccountPosition\"&\n\x14GetSymbolInfoRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"B\n\x15GetSymbolInfoResponse\x12)\n\ninstrument\x18\x01 \x01(\x0b\x32\x15.topics.v1.Instrument\"\x14\n\x12ListSymbolsRequest\"A\n\x13ListSymbolsResponse\x12*\n\x0binstruments\x18\x01 \x03(\x0b\x32\x15.topics.v1.Instrument\"(\n\x15SubscribePriceRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\"?\n\x16SubscribePriceResponse\x12%\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x16.topics.v1.MarketBatch\")\n\x16SubscribeOrdersRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\"@\n\x17SubscribeOrdersResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate2\xd3\x08\n\x10\x43onnectorService\x12O\n\nPlaceOrder\x12\x1f.connector.v1.PlaceOrderRequest\x1a .connector.v1.PlaceOrderResponse\x12R\n\x0b\x43\x61ncelOrder\x12 .connector.v1.CancelOrderRequest\x1a!.connector.v1.CancelOrderResponse\x12?\n\x04Kill\x12\x19.connector.v1.KillRequest\x1a\x1a.connector.v1.KillResponse0\x01\x12\x46\n\x07Release\x12\x1c.connector.v1.ReleaseRequest\x1a\x1d.connector.v1.ReleaseResponse\x12U\n\x0cGetKillState\x12!.connector.v1.GetKillStateRequest\x1a\".connector.v1.GetKillStateResponse\x12I\n\x08GetOrder\x12\x1d.connector.v1.GetOrderRequest\x1a\x1e.connector.v1.GetOrderResponse\x12X\n\rGetOpenOrders\x12\".connector.v1.GetOpenOrdersRequest\x1a#.connector.v1.GetOpenOrdersResponse\x12O\n\nGetAccount\x12\x1f.connector.v1.GetAccountRequest\x1a .connector.v1.GetAccountResponse\x12U\n\x0cGetPositions\x12!.connector.v1.GetPositionsRequest\x1a\".connector.v1.GetPositionsResponse\x12X\n\rGetSymbolInfo\x12\".connector.v1.GetSymbolInfoRequest\x1a#.connector.v1.GetSymbolInfoResponse\x12R\n\x0bListSymbols\x12 .connector.v1.ListSymbolsRequest\x1a!.connector.v1.ListSymbolsResponse\x12]\n\x0eSubscribePrice\x12#.connector.v1.SubscribePriceRequest\x1a$.connector.v1.SubscribePriceResponse0\x01\x12`\n\x0fSubscribeOrders\x12$.connector.v1.SubscribeOrdersRequest\x1a%.connector.v1.SubscribeOrdersResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63onnector/v1/connector.proto\x12\x0c\x63onnector.v1\x1a\x17topics/v1/account.proto\x1a\x16topics/v1/common.proto\x1a\x1btopics/v1/instruments.proto\x1a\x16topics/v1/market.proto\x1a\x16topics/v1/orders.proto\"\xe4\x01\n\x11PlaceOrderRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x17\n\x0f\x63lient_order_id\x18\x02 \x01(\t\x12\x1d\n\x04side\x18\x03 \x01(\x0e\x32\x0f.topics.v1.Side\x12\"\n\x04type\x18\x04 \x01(\x0e\x32\x14.topics.v1.OrderType\x12-\n\rtime_in_force\x18\x05 \x01(\x0e\x32\x16.topics.v1.TimeInForce\x12\r\n\x05price\x18\x06 \x01(\t\x12\x10\n\x08quantity\x18\x07 \x01(\t\x12\x13\n\x0breduce_only\x18\x08 \x01(\x08\"M\n\x12PlaceOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\x12\x10\n\x08\x65xisting\x18\x02 \x01(\x08\"b\n\x12\x43\x61ncelOrderRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x19\n\x0f\x63lient_order_id\x18\x02 \x01(\tH\x00\x12\x18\n\x0evenue_order_id\x18\x03 \x01(\tH\x00\x42\x07\n\x05order\"<\n\x13\x43\x61ncelOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\"\xe5\x01\n\tKillState\x12\x0e\n\x06killed\x18\x01 \x01(\x08\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0f\n\x07time_ms\x18\x03 \x01(\x03\x12\n\n\x02\x62y\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x12\n\neverything\x18\x06 \x01(\x08\x12\x0f\n\x07\x64urable\x18\x07 \x01(\x08\x12\x10\n\x08verified\x18\x08 \x01(\x08\x12\r\n\x05\x66ound\x18\t \x01(\x05\x12\x11\n\tcancelled\x18\n \x01(\x05\x12\x0c\n\x04left\x18\x0b \x01(\x05\x12\x12\n\nunresolved\x18\x0c \x01(\x05\x12\x0f\n\x07problem\x18\r \x01(\t\"=\n\x0bKillRequest\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\neverything\x18\x03 \x01(\x08\"6\n\x0cKillResponse\x12&\n\x05state\x18\x01 \x01(\x0b\x32\x17.connector.v1.KillState\",\n\x0eReleaseRequest\x12\n\n\x02\x62y\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"9\n\x0fReleaseResponse\x12&\n\x05state\x18\x01 \x01(\x0b\x32\x17.connector.v1.KillState\"\x15\n\x13GetKillStateRequest\">\n\x14GetKillStateResponse\x12&\n\x05state\x18\x01 \x01(\x0b\x32\x17.connector.v1.KillState\"=\n\tItemError\x12\x11\n\tgrpc_code\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\xc8\x01\n\x0cOrderOutcome\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x16\n\x0evenue_order_id\x18\x02 \x01(\t\x12&\n\x07verdict\x18\x03 \x01(\x0e\x32\x15.connector.v1.Verdict\x12%\n\x05order\x18\x04 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\x12\x10\n\x08\x65xisting\x18\x05 \x01(\x08\x12&\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x17.connector.v1.ItemError\"J\n\x17\x42\x61tchPlaceOrdersRequest\x12/\n\x06orders\x18\x01 \x03(\x0b\x32\x1f.connector.v1.PlaceOrderRequest\"H\n\x18\x42\x61tchPlaceOrdersResponse\x12,\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1a.connector.v1.OrderOutcome\"]\n\x18\x42\x61tchCancelOrdersRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x18\n\x10\x63lient_order_ids\x18\x02 \x03(\t\x12\x17\n\x0fvenue_order_ids\x18\x03 \x03(\t\"I\n\x19\x42\x61tchCancelOrdersResponse\x12,\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1a.connector.v1.OrderOutcome\"<\n\x16\x43\x61ncelAllOrdersRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x12\n\neverything\x18\x02 \x01(\x08\"G\n\x17\x43\x61ncelAllOrdersResponse\x12,\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1a.connector.v1.OrderOutcome\"_\n\x0fGetOrderRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x19\n\x0f\x63lient_order_id\x18\x02 \x01(\tH\x00\x12\x18\n\x0evenue_order_id\x18\x03 \x01(\tH\x00\x42\x07\n\x05order\"9\n\x10GetOrderResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate\"&\n\x14GetOpenOrdersRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"?\n\x15GetOpenOrdersResponse\x12&\n\x06orders\x18\x01 \x03(\x0b\x32\x16.topics.v1.OrderUpdate\"\x13\n\x11GetAccountRequest\"?\n\x12GetAccountResponse\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x18.topics.v1.AccountUpdate\"%\n\x13GetPositionsRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"E\n\x14GetPositionsResponse\x12-\n\tpositions\x18\x01 \x03(\x0b\x32\x1a.topics.v1.AccountPosition\"&\n\x14GetSymbolInfoRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"B\n\x15GetSymbolInfoResponse\x12)\n\ninstrument\x18\x01 \x01(\x0b\x32\x15.topics.v1.Instrument\"\x14\n\x12ListSymbolsRequest\"A\n\x13ListSymbolsResponse\x12*\n\x0binstruments\x18\x01 \x03(\x0b\x32\x15.topics.v1.Instrument\"(\n\x15SubscribePriceRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\"?\n\x16SubscribePriceResponse\x12%\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x16.topics.v1.MarketBatch\")\n\x16SubscribeOrdersRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\"@\n\x17SubscribeOrdersResponse\x12%\n\x05order\x18\x01 \x01(\x0b\x32\x16.topics.v1.OrderUpdate*c\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x14\n\x10VERDICT_ACCEPTED\x10\x01\x12\x14\n\x10VERDICT_REJECTED\x10\x02\x12\x13\n\x0fVERDICT_UNKNOWN\x10\x03\x32\xfc\n\n\x10\x43onnectorService\x12O\n\nPlaceOrder\x12\x1f.connector.v1.PlaceOrderRequest\x1a .connector.v1.PlaceOrderResponse\x12\x61\n\x10\x42\x61tchPlaceOrders\x12%.connector.v1.BatchPlaceOrdersRequest\x1a&.connector.v1.BatchPlaceOrdersResponse\x12R\n\x0b\x43\x61ncelOrder\x12 .connector.v1.CancelOrderRequest\x1a!.connector.v1.CancelOrderResponse\x12?\n\x04Kill\x12\x19.connector.v1.KillRequest\x1a\x1a.connector.v1.KillResponse0\x01\x12\x46\n\x07Release\x12\x1c.connector.v1.ReleaseRequest\x1a\x1d.connector.v1.ReleaseResponse\x12U\n\x0cGetKillState\x12!.connector.v1.GetKillStateRequest\x1a\".connector.v1.GetKillStateResponse\x12\x64\n\x11\x42\x61tchCancelOrders\x12&.connector.v1.BatchCancelOrdersRequest\x1a\'.connector.v1.BatchCancelOrdersResponse\x12^\n\x0f\x43\x61ncelAllOrders\x12$.connector.v1.CancelAllOrdersRequest\x1a%.connector.v1.CancelAllOrdersResponse\x12I\n\x08GetOrder\x12\x1d.connector.v1.GetOrderRequest\x1a\x1e.connector.v1.GetOrderResponse\x12X\n\rGetOpenOrders\x12\".connector.v1.GetOpenOrdersRequest\x1a#.connector.v1.GetOpenOrdersResponse\x12O\n\nGetAccount\x12\x1f.connector.v1.GetAccountRequest\x1a .connector.v1.GetAccountResponse\x12U\n\x0cGetPositions\x12!.connector.v1.GetPositionsRequest\x1a\".connector.v1.GetPositionsResponse\x12X\n\rGetSymbolInfo\x12\".connector.v1.GetSymbolInfoRequest\x1a#.connector.v1.GetSymbolInfoResponse\x12R\n\x0bListSymbols\x12 .connector.v1.ListSymbolsRequest\x1a!.connector.v1.ListSymbolsResponse\x12]\n\x0eSubscribePrice\x12#.connector.v1.SubscribePriceRequest\x1a$.connector.v1.SubscribePriceResponse0\x01\x12`\n\x0fSubscribeOrders\x12$.connector.v1.SubscribeOrdersRequest\x1a%.connector.v1.SubscribeOrdersResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'connector.v1.connector_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_VERDICT']._serialized_start=2778
+  _globals['_VERDICT']._serialized_end=2877
   _globals['_PLACEORDERREQUEST']._serialized_start=173
   _globals['_PLACEORDERREQUEST']._serialized_end=401
   _globals['_PLACEORDERRESPONSE']._serialized_start=403
@@ -58,38 +60,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETKILLSTATEREQUEST']._serialized_end=1121
   _globals['_GETKILLSTATERESPONSE']._serialized_start=1123
   _globals['_GETKILLSTATERESPONSE']._serialized_end=1185
-  _globals['_GETORDERREQUEST']._serialized_start=1187
-  _globals['_GETORDERREQUEST']._serialized_end=1282
-  _globals['_GETORDERRESPONSE']._serialized_start=1284
-  _globals['_GETORDERRESPONSE']._serialized_end=1341
-  _globals['_GETOPENORDERSREQUEST']._serialized_start=1343
-  _globals['_GETOPENORDERSREQUEST']._serialized_end=1381
-  _globals['_GETOPENORDERSRESPONSE']._serialized_start=1383
-  _globals['_GETOPENORDERSRESPONSE']._serialized_end=1446
-  _globals['_GETACCOUNTREQUEST']._serialized_start=1448
-  _globals['_GETACCOUNTREQUEST']._serialized_end=1467
-  _globals['_GETACCOUNTRESPONSE']._serialized_start=1469
-  _globals['_GETACCOUNTRESPONSE']._serialized_end=1532
-  _globals['_GETPOSITIONSREQUEST']._serialized_start=1534
-  _globals['_GETPOSITIONSREQUEST']._serialized_end=1571
-  _globals['_GETPOSITIONSRESPONSE']._serialized_start=1573
-  _globals['_GETPOSITIONSRESPONSE']._serialized_end=1642
-  _globals['_GETSYMBOLINFOREQUEST']._serialized_start=1644
-  _globals['_GETSYMBOLINFOREQUEST']._serialized_end=1682
-  _globals['_GETSYMBOLINFORESPONSE']._serialized_start=1684
-  _globals['_GETSYMBOLINFORESPONSE']._serialized_end=1750
-  _globals['_LISTSYMBOLSREQUEST']._serialized_start=1752
-  _globals['_LISTSYMBOLSREQUEST']._serialized_end=1772
-  _globals['_LISTSYMBOLSRESPONSE']._serialized_start=1774
-  _globals['_LISTSYMBOLSRESPONSE']._serialized_end=1839
-  _globals['_SUBSCRIBEPRICEREQUEST']._serialized_start=1841
-  _globals['_SUBSCRIBEPRICEREQUEST']._serialized_end=1881
-  _globals['_SUBSCRIBEPRICERESPONSE']._serialized_start=1883
-  _globals['_SUBSCRIBEPRICERESPONSE']._serialized_end=1946
-  _globals['_SUBSCRIBEORDERSREQUEST']._serialized_start=1948
-  _globals['_SUBSCRIBEORDERSREQUEST']._serialized_end=1989
-  _globals['_SUBSCRIBEORDERSRESPONSE']._serialized_start=1991
-  _globals['_SUBSCRIBEORDERSRESPONSE']._serialized_end=2055
-  _globals['_CONNECTORSERVICE']._serialized_start=2058
-  _globals['_CONNECTORSERVICE']._serialized_end=3165
+  _globals['_ITEMERROR']._serialized_start=1187
+  _globals['_ITEMERROR']._serialized_end=1248
+  _globals['_ORDEROUTCOME']._serialized_start=1251
+  _globals['_ORDEROUTCOME']._serialized_end=1451
+  _globals['_BATCHPLACEORDERSREQUEST']._serialized_start=1453
+  _globals['_BATCHPLACEORDERSREQUEST']._serialized_end=1527
+  _globals['_BATCHPLACEORDERSRESPONSE']._serialized_start=1529
+  _globals['_BATCHPLACEORDERSRESPONSE']._serialized_end=1601
+  _globals['_BATCHCANCELORDERSREQUEST']._serialized_start=1603
+  _globals['_BATCHCANCELORDERSREQUEST']._serialized_end=1696
+  _globals['_BATCHCANCELORDERSRESPONSE']._serialized_start=1698
+  _globals['_BATCHCANCELORDERSRESPONSE']._serialized_end=1771
+  _globals['_CANCELALLORDERSREQUEST']._serialized_start=1773
+  _globals['_CANCELALLORDERSREQUEST']._serialized_end=1833
+  _globals['_CANCELALLORDERSRESPONSE']._serialized_start=1835
+  _globals['_CANCELALLORDERSRESPONSE']._serialized_end=1906
+  _globals['_GETORDERREQUEST']._serialized_start=1908
+  _globals['_GETORDERREQUEST']._serialized_end=2003
+  _globals['_GETORDERRESPONSE']._serialized_start=2005
+  _globals['_GETORDERRESPONSE']._serialized_end=2062
+  _globals['_GETOPENORDERSREQUEST']._serialized_start=2064
+  _globals['_GETOPENORDERSREQUEST']._serialized_end=2102
+  _globals['_GETOPENORDERSRESPONSE']._serialized_start=2104
+  _globals['_GETOPENORDERSRESPONSE']._serialized_end=2167
+  _globals['_GETACCOUNTREQUEST']._serialized_start=2169
+  _globals['_GETACCOUNTREQUEST']._serialized_end=2188
+  _globals['_GETACCOUNTRESPONSE']._serialized_start=2190
+  _globals['_GETACCOUNTRESPONSE']._serialized_end=2253
+  _globals['_GETPOSITIONSREQUEST']._serialized_start=2255
+  _globals['_GETPOSITIONSREQUEST']._serialized_end=2292
+  _globals['_GETPOSITIONSRESPONSE']._serialized_start=2294
+  _globals['_GETPOSITIONSRESPONSE']._serialized_end=2363
+  _globals['_GETSYMBOLINFOREQUEST']._serialized_start=2365
+  _globals['_GETSYMBOLINFOREQUEST']._serialized_end=2403
+  _globals['_GETSYMBOLINFORESPONSE']._serialized_start=2405
+  _globals['_GETSYMBOLINFORESPONSE']._serialized_end=2471
+  _globals['_LISTSYMBOLSREQUEST']._serialized_start=2473
+  _globals['_LISTSYMBOLSREQUEST']._serialized_end=2493
+  _globals['_LISTSYMBOLSRESPONSE']._serialized_start=2495
+  _globals['_LISTSYMBOLSRESPONSE']._serialized_end=2560
+  _globals['_SUBSCRIBEPRICEREQUEST']._serialized_start=2562
+  _globals['_SUBSCRIBEPRICEREQUEST']._serialized_end=2602
+  _globals['_SUBSCRIBEPRICERESPONSE']._serialized_start=2604
+  _globals['_SUBSCRIBEPRICERESPONSE']._serialized_end=2667
+  _globals['_SUBSCRIBEORDERSREQUEST']._serialized_start=2669
+  _globals['_SUBSCRIBEORDERSREQUEST']._serialized_end=2710
+  _globals['_SUBSCRIBEORDERSRESPONSE']._serialized_start=2712
+  _globals['_SUBSCRIBEORDERSRESPONSE']._serialized_end=2776
+  _globals['_CONNECTORSERVICE']._serialized_start=2880
+  _globals['_CONNECTORSERVICE']._serialized_end=4284
 # @@protoc_insertion_point(module_scope)

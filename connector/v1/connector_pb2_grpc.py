@@ -40,6 +40,11 @@ class ConnectorServiceStub:
                 request_serializer=connector_dot_v1_dot_connector__pb2.PlaceOrderRequest.SerializeToString,
                 response_deserializer=connector_dot_v1_dot_connector__pb2.PlaceOrderResponse.FromString,
                 _registered_method=True)
+        self.BatchPlaceOrders = channel.unary_unary(
+                '/connector.v1.ConnectorService/BatchPlaceOrders',
+                request_serializer=connector_dot_v1_dot_connector__pb2.BatchPlaceOrdersRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.BatchPlaceOrdersResponse.FromString,
+                _registered_method=True)
         self.CancelOrder = channel.unary_unary(
                 '/connector.v1.ConnectorService/CancelOrder',
                 request_serializer=connector_dot_v1_dot_connector__pb2.CancelOrderRequest.SerializeToString,
@@ -59,6 +64,16 @@ class ConnectorServiceStub:
                 '/connector.v1.ConnectorService/GetKillState',
                 request_serializer=connector_dot_v1_dot_connector__pb2.GetKillStateRequest.SerializeToString,
                 response_deserializer=connector_dot_v1_dot_connector__pb2.GetKillStateResponse.FromString,
+                _registered_method=True)
+        self.BatchCancelOrders = channel.unary_unary(
+                '/connector.v1.ConnectorService/BatchCancelOrders',
+                request_serializer=connector_dot_v1_dot_connector__pb2.BatchCancelOrdersRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.BatchCancelOrdersResponse.FromString,
+                _registered_method=True)
+        self.CancelAllOrders = channel.unary_unary(
+                '/connector.v1.ConnectorService/CancelAllOrders',
+                request_serializer=connector_dot_v1_dot_connector__pb2.CancelAllOrdersRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.CancelAllOrdersResponse.FromString,
                 _registered_method=True)
         self.GetOrder = channel.unary_unary(
                 '/connector.v1.ConnectorService/GetOrder',
@@ -114,6 +129,13 @@ class ConnectorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchPlaceOrders(self, request, context):
+        """Places several orders, each by itself: one outcome for each, in the order of the request, never an error for all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelOrder(self, request, context):
         """Cancels by client_order_id or venue_order_id.
         """
@@ -138,6 +160,20 @@ class ConnectorServiceServicer:
 
     def GetKillState(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchCancelOrders(self, request, context):
+        """Cancels several orders of one symbol, each by itself: outcomes of the client ids first, then of the venue ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelAllOrders(self, request, context):
+        """Cancels every open order of ours on a symbol, one outcome for each. Orders of others stay unless `everything` is set.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -198,6 +234,11 @@ def add_ConnectorServiceServicer_to_server(servicer, server):
                     request_deserializer=connector_dot_v1_dot_connector__pb2.PlaceOrderRequest.FromString,
                     response_serializer=connector_dot_v1_dot_connector__pb2.PlaceOrderResponse.SerializeToString,
             ),
+            'BatchPlaceOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchPlaceOrders,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.BatchPlaceOrdersRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.BatchPlaceOrdersResponse.SerializeToString,
+            ),
             'CancelOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelOrder,
                     request_deserializer=connector_dot_v1_dot_connector__pb2.CancelOrderRequest.FromString,
@@ -217,6 +258,16 @@ def add_ConnectorServiceServicer_to_server(servicer, server):
                     servicer.GetKillState,
                     request_deserializer=connector_dot_v1_dot_connector__pb2.GetKillStateRequest.FromString,
                     response_serializer=connector_dot_v1_dot_connector__pb2.GetKillStateResponse.SerializeToString,
+            ),
+            'BatchCancelOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchCancelOrders,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.BatchCancelOrdersRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.BatchCancelOrdersResponse.SerializeToString,
+            ),
+            'CancelAllOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelAllOrders,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.CancelAllOrdersRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.CancelAllOrdersResponse.SerializeToString,
             ),
             'GetOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrder,
@@ -287,6 +338,33 @@ class ConnectorService:
             '/connector.v1.ConnectorService/PlaceOrder',
             connector_dot_v1_dot_connector__pb2.PlaceOrderRequest.SerializeToString,
             connector_dot_v1_dot_connector__pb2.PlaceOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchPlaceOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/connector.v1.ConnectorService/BatchPlaceOrders',
+            connector_dot_v1_dot_connector__pb2.BatchPlaceOrdersRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.BatchPlaceOrdersResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -395,6 +473,60 @@ class ConnectorService:
             '/connector.v1.ConnectorService/GetKillState',
             connector_dot_v1_dot_connector__pb2.GetKillStateRequest.SerializeToString,
             connector_dot_v1_dot_connector__pb2.GetKillStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchCancelOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/connector.v1.ConnectorService/BatchCancelOrders',
+            connector_dot_v1_dot_connector__pb2.BatchCancelOrdersRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.BatchCancelOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelAllOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/connector.v1.ConnectorService/CancelAllOrders',
+            connector_dot_v1_dot_connector__pb2.CancelAllOrdersRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.CancelAllOrdersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,8 @@ class ConnectorServiceStub:
     """Places one order. A repeated client_order_id with equal details returns the existing order;
     with other details: ALREADY_EXISTS. An uncertain outcome returns status UNKNOWN, never an error that invites a retry.
     """
+    BatchPlaceOrders: _grpc.UnaryUnaryMultiCallable[_connector_pb2.BatchPlaceOrdersRequest, _connector_pb2.BatchPlaceOrdersResponse]
+    """Places several orders, each by itself: one outcome for each, in the order of the request, never an error for all."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_connector_pb2.CancelOrderRequest, _connector_pb2.CancelOrderResponse]
     """Cancels by client_order_id or venue_order_id."""
     Kill: _grpc.UnaryStreamMultiCallable[_connector_pb2.KillRequest, _connector_pb2.KillResponse]
@@ -46,6 +48,10 @@ class ConnectorServiceStub:
     Release: _grpc.UnaryUnaryMultiCallable[_connector_pb2.ReleaseRequest, _connector_pb2.ReleaseResponse]
     """Durable when it returns; FAILED_PRECONDITION: not written, the switch stays on."""
     GetKillState: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetKillStateRequest, _connector_pb2.GetKillStateResponse]
+    BatchCancelOrders: _grpc.UnaryUnaryMultiCallable[_connector_pb2.BatchCancelOrdersRequest, _connector_pb2.BatchCancelOrdersResponse]
+    """Cancels several orders of one symbol, each by itself: outcomes of the client ids first, then of the venue ids."""
+    CancelAllOrders: _grpc.UnaryUnaryMultiCallable[_connector_pb2.CancelAllOrdersRequest, _connector_pb2.CancelAllOrdersResponse]
+    """Cancels every open order of ours on a symbol, one outcome for each. Orders of others stay unless `everything` is set."""
     GetOrder: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetOrderRequest, _connector_pb2.GetOrderResponse]
     GetOpenOrders: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetOpenOrdersRequest, _connector_pb2.GetOpenOrdersResponse]
     GetAccount: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetAccountRequest, _connector_pb2.GetAccountResponse]
@@ -64,6 +70,8 @@ class ConnectorServiceAsyncStub(ConnectorServiceStub):
     """Places one order. A repeated client_order_id with equal details returns the existing order;
     with other details: ALREADY_EXISTS. An uncertain outcome returns status UNKNOWN, never an error that invites a retry.
     """
+    BatchPlaceOrders: _aio.UnaryUnaryMultiCallable[_connector_pb2.BatchPlaceOrdersRequest, _connector_pb2.BatchPlaceOrdersResponse]  # type: ignore[assignment]
+    """Places several orders, each by itself: one outcome for each, in the order of the request, never an error for all."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_connector_pb2.CancelOrderRequest, _connector_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """Cancels by client_order_id or venue_order_id."""
     Kill: _aio.UnaryStreamMultiCallable[_connector_pb2.KillRequest, _connector_pb2.KillResponse]  # type: ignore[assignment]
@@ -73,6 +81,10 @@ class ConnectorServiceAsyncStub(ConnectorServiceStub):
     Release: _aio.UnaryUnaryMultiCallable[_connector_pb2.ReleaseRequest, _connector_pb2.ReleaseResponse]  # type: ignore[assignment]
     """Durable when it returns; FAILED_PRECONDITION: not written, the switch stays on."""
     GetKillState: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetKillStateRequest, _connector_pb2.GetKillStateResponse]  # type: ignore[assignment]
+    BatchCancelOrders: _aio.UnaryUnaryMultiCallable[_connector_pb2.BatchCancelOrdersRequest, _connector_pb2.BatchCancelOrdersResponse]  # type: ignore[assignment]
+    """Cancels several orders of one symbol, each by itself: outcomes of the client ids first, then of the venue ids."""
+    CancelAllOrders: _aio.UnaryUnaryMultiCallable[_connector_pb2.CancelAllOrdersRequest, _connector_pb2.CancelAllOrdersResponse]  # type: ignore[assignment]
+    """Cancels every open order of ours on a symbol, one outcome for each. Orders of others stay unless `everything` is set."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetOrderRequest, _connector_pb2.GetOrderResponse]  # type: ignore[assignment]
     GetOpenOrders: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetOpenOrdersRequest, _connector_pb2.GetOpenOrdersResponse]  # type: ignore[assignment]
     GetAccount: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetAccountRequest, _connector_pb2.GetAccountResponse]  # type: ignore[assignment]
@@ -94,6 +106,14 @@ class ConnectorServiceServicer(metaclass=_abc_1.ABCMeta):
         """Places one order. A repeated client_order_id with equal details returns the existing order;
         with other details: ALREADY_EXISTS. An uncertain outcome returns status UNKNOWN, never an error that invites a retry.
         """
+
+    @_abc_1.abstractmethod
+    def BatchPlaceOrders(
+        self,
+        request: _connector_pb2.BatchPlaceOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connector_pb2.BatchPlaceOrdersResponse, _abc.Awaitable[_connector_pb2.BatchPlaceOrdersResponse]]:
+        """Places several orders, each by itself: one outcome for each, in the order of the request, never an error for all."""
 
     @_abc_1.abstractmethod
     def CancelOrder(
@@ -127,6 +147,22 @@ class ConnectorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _connector_pb2.GetKillStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_connector_pb2.GetKillStateResponse, _abc.Awaitable[_connector_pb2.GetKillStateResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def BatchCancelOrders(
+        self,
+        request: _connector_pb2.BatchCancelOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connector_pb2.BatchCancelOrdersResponse, _abc.Awaitable[_connector_pb2.BatchCancelOrdersResponse]]:
+        """Cancels several orders of one symbol, each by itself: outcomes of the client ids first, then of the venue ids."""
+
+    @_abc_1.abstractmethod
+    def CancelAllOrders(
+        self,
+        request: _connector_pb2.CancelAllOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connector_pb2.CancelAllOrdersResponse, _abc.Awaitable[_connector_pb2.CancelAllOrdersResponse]]:
+        """Cancels every open order of ours on a symbol, one outcome for each. Orders of others stay unless `everything` is set."""
 
     @_abc_1.abstractmethod
     def GetOrder(

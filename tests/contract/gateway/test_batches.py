@@ -221,7 +221,7 @@ async def test_cancel_all_of_a_symbol_is_one_call_and_waits_for_placements_under
     hold.set()
     results = await cancelling
     await placing
-    assert [it.status for it in results if isinstance(it, OrderUpdate)] == [ORDER_STATUS_CANCELED] * 5
+    assert [it.status for it in results.values() if isinstance(it, OrderUpdate)] == [ORDER_STATUS_CANCELED] * 5
     assert stage.venue.cancel_alls == {SYMBOL: 1}
     assert [it.symbol for it in gateway.open_orders()] == [OTHER_SYMBOL]
 
@@ -237,7 +237,7 @@ async def test_cancel_all_without_the_venue_s_call_lists_and_cancels(stage: Stag
         error = UnsupportedError("no such call") if why == "unsupported" else OutcomeUnknownError("timed out")
         stage.venue.cancel_all_script.append(error)
     results = await gateway.cancel_all(SYMBOL)
-    assert [it.status for it in results if isinstance(it, OrderUpdate)] == [ORDER_STATUS_CANCELED] * 3
+    assert [it.status for it in results.values() if isinstance(it, OrderUpdate)] == [ORDER_STATUS_CANCELED] * 3
     assert stage.venue.cancel_batches == [3]
     if why == "others":
         assert stage.venue.of("manual1").status == ORDER_STATUS_ACCEPTED

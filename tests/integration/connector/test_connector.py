@@ -20,7 +20,7 @@ from connector.grpc_errors import CODE_KEY
 from connector.main import serve
 from connector.server import SERVICE_NAME
 from connector.settings import ConnectorSettings
-from connector.v1.connector_pb2 import PlaceOrderRequest
+from connector.v1.connector_pb2 import VERDICT_ACCEPTED, VERDICT_REJECTED, PlaceOrderRequest
 from tests.integration.connector.conftest import PaperVenue
 from topics.admin import apply
 from topics.catalogue import ACCOUNT, FUNDING, INSTRUMENTS, MARKET, ORDERS, Topic
@@ -131,6 +131,35 @@ async def test_an_order_through_grpc_is_placed_once_told_and_cancelled(
     told = [update.status for update in await everything(log, ORDERS)]
     assert told[-1] == OrderStatus.ORDER_STATUS_CANCELED
     assert OrderStatus.ORDER_STATUS_ACCEPTED in told
+
+
+async def test_batches_and_cancel_all_through_grpc(
+    paper_venue: PaperVenue, log: LogAddress, postgres_database: str
+) -> None:
+    """GRPC-2, ORD-1, ORD-2: twelve orders in one call, some cancelled in one call, the rest by cancel-all."""
+    async with running(paper_venue, log, postgres_database) as connector:
+        client = connector.client
+        requests = [await order_request(client, 1)]
+        for number in range(2, 13):
+            other = PlaceOrderRequest()
+            other.CopyFrom(requests[0])
+            other.client_order_id = f"tl{number:026d}"
+            requests.append(other)
+        requests[4].price = "0.00005"
+        placed = await client.place_orders(requests)
+        assert [one.client_order_id for one in placed] == [request.client_order_id for request in requests]
+        assert [one.verdict for one in placed] == [VERDICT_ACCEPTED] * 4 + [VERDICT_REJECTED] + [VERDICT_ACCEPTED] * 7
+        assert placed[4].error.grpc_code == "INVALID_ARGUMENT"
+        again = await client.place_orders(requests[:2])
+        assert [one.existing for one in again] == [True, True]
+        ended = await client.cancel_orders(
+            SYMBOL, client_order_ids=[placed[0].client_order_id], venue_order_ids=[placed[1].venue_order_id]
+        )
+        assert [one.order.client_order_id for one in ended] == [it.client_order_id for it in placed[:2]]
+        rest = await client.cancel_all_orders(SYMBOL)
+        assert {one.verdict for one in (*ended, *rest)} == {VERDICT_ACCEPTED}
+        assert len(rest) == 9
+        assert await client.open_orders(SYMBOL) == []
 
 
 async def test_refusals_leave_with_the_code_that_says_what_to_do(

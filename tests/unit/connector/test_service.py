@@ -1,7 +1,7 @@
 """The service keeps the caller's deadline without giving up what was begun; the account view asks only when it must."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -9,20 +9,34 @@ import pytest
 
 from connector.account import AccountView
 from connector.broadcast import Broadcast
+from connector.errors import NotSentError, OrderNotFoundError, OutcomeUnknownError
 from connector.gateway.kill_state import KillState
 from connector.gateway.kill_switch import KillReport
+from connector.grpc_errors import InvalidFieldError
 from connector.port import OrderRequest, VenuePort
 from connector.service import ConnectorService, Parts
-from connector.v1.connector_pb2 import GetKillStateRequest, KillRequest, PlaceOrderRequest, ReleaseRequest
+from connector.v1.connector_pb2 import (
+    VERDICT_ACCEPTED,
+    VERDICT_REJECTED,
+    VERDICT_UNKNOWN,
+    BatchCancelOrdersRequest,
+    BatchPlaceOrdersRequest,
+    CancelAllOrdersRequest,
+    GetKillStateRequest,
+    KillRequest,
+    PlaceOrderRequest,
+    ReleaseRequest,
+)
+from topics.errors import TapelineError
 from topics.v1.account_pb2 import AccountUpdate
 from topics.v1.common_pb2 import Grain, OrderType, Side, TimeInForce
 from topics.v1.instruments_pb2 import Instrument
 from topics.v1.market_pb2 import MarketBatch
-from topics.v1.orders_pb2 import OrderUpdate
+from topics.v1.orders_pb2 import OrderStatus, OrderUpdate
 
 
 class Placed:
-    order = OrderUpdate(client_order_id="tl1")
+    order = OrderUpdate(client_order_id="tl1", status=OrderStatus.ORDER_STATUS_ACCEPTED)
     existing = False
 
 
@@ -43,6 +57,21 @@ class SlowGateway:
 
     async def cancel(self, symbol: str, client_order_id: str = "", venue_order_id: str = "") -> OrderUpdate:
         return OrderUpdate()
+
+    async def place_batch(self, requests: Sequence[OrderRequest]) -> list[Placed | TapelineError]:
+        return [await self.place(request) for request in requests]
+
+    async def cancel_batch(
+        self, symbol: str, *, client_order_ids: Sequence[str] = (), venue_order_ids: Sequence[str] = ()
+    ) -> list[OrderUpdate | TapelineError]:
+        return [
+            OutcomeUnknownError("timed out"),
+            OrderNotFoundError("no order of ours"),
+            OrderUpdate(status=OrderStatus.ORDER_STATUS_FILLED),
+        ]
+
+    async def cancel_all(self, symbol: str, *, everything: bool = False) -> dict[str, OrderUpdate | TapelineError]:
+        return {"tl1": OrderUpdate(status=OrderStatus.ORDER_STATUS_UNKNOWN), "tl2": NotSentError("refused")}
 
     async def order(
         self, client_order_id: str = "", venue_order_id: str = "", *, symbol: str = ""
@@ -137,6 +166,57 @@ async def test_a_passed_deadline_ends_the_call_and_not_the_placement() -> None:
     gateway.let.set()
     await it.finish()
     assert gateway.placed == ["tl1"]
+
+
+async def test_a_deadline_ends_the_call_of_a_batch_and_not_its_placements() -> None:
+    """WF-5, ORD-2: all of the batch goes on to its end."""
+    gateway = SlowGateway()
+    it = service(gateway)
+    with pytest.raises(TimeoutError):
+        await it.BatchPlaceOrders(BatchPlaceOrdersRequest(orders=[REQUEST, REQUEST]), Call(0.01))
+    gateway.let.set()
+    await it.finish()
+    assert gateway.placed == ["tl1", "tl1"]
+
+
+async def test_a_malformed_item_of_a_batch_is_refused_by_its_field_and_the_others_are_placed() -> None:
+    """ORD-2, ERR-1: outcomes keep the order of the request."""
+    gateway = SlowGateway()
+    gateway.let.set()
+    broken = PlaceOrderRequest(symbol="BTCUSDT", client_order_id="tl2", side=Side.SIDE_BUY)
+    answer = await service(gateway).BatchPlaceOrders(BatchPlaceOrdersRequest(orders=[broken, REQUEST]), Call(None))
+    assert [outcome.verdict for outcome in answer.outcomes] == [VERDICT_REJECTED, VERDICT_ACCEPTED]
+    refused = answer.outcomes[0]
+    assert (refused.client_order_id, refused.error.grpc_code) == ("tl2", "INVALID_ARGUMENT")
+    assert refused.error.message.startswith("type: ")
+    assert gateway.placed == ["tl1"]
+
+
+@pytest.mark.parametrize("count", [0, 101])
+async def test_a_batch_has_a_size(count: int) -> None:
+    """ORD-2: nothing of a batch that is too large is begun."""
+    gateway = SlowGateway()
+    with pytest.raises(InvalidFieldError, match="1 to 100"):
+        await service(gateway).BatchPlaceOrders(BatchPlaceOrdersRequest(orders=[REQUEST] * count), Call(None))
+    assert gateway.asked == 0
+
+
+async def test_what_became_of_cancels_is_told_apart() -> None:
+    """ORD-2, ERR-1: done, certain not done, and not known, each with its code."""
+    it = service(SlowGateway())
+    request = BatchCancelOrdersRequest(symbol="BTCUSDT", client_order_ids=["tl1", "tl2"], venue_order_ids=["3"])
+    answer = await it.BatchCancelOrders(request, Call(None))
+    told = [(one.client_order_id, one.venue_order_id, one.verdict, one.error.code) for one in answer.outcomes]
+    assert told == [
+        ("tl1", "", VERDICT_UNKNOWN, "OUTCOME_UNKNOWN"),
+        ("tl2", "", VERDICT_REJECTED, "ORDER_NOT_FOUND"),
+        ("", "3", VERDICT_ACCEPTED, ""),
+    ]
+    everything = await it.CancelAllOrders(CancelAllOrdersRequest(symbol="BTCUSDT"), Call(None))
+    assert [(one.client_order_id, one.verdict, one.error.grpc_code) for one in everything.outcomes] == [
+        ("tl1", VERDICT_UNKNOWN, ""),
+        ("tl2", VERDICT_REJECTED, "UNAVAILABLE"),
+    ]
 
 
 async def test_a_caller_that_goes_away_does_not_stop_its_placement() -> None:

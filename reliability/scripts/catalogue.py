@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reliability.scripts import cancelling, placing, reading, refusing, user_stream
+from reliability.scripts import batching, cancelling, placing, reading, refusing, user_stream
 from reliability.scripts.script import VenueScript
 
 SCRIPTS: Final[tuple[VenueScript, ...]] = (
@@ -12,5 +12,6 @@ SCRIPTS: Final[tuple[VenueScript, ...]] = (
     *refusing.SCRIPTS,
     *user_stream.SCRIPTS,
     *cancelling.SCRIPTS,
+    *batching.SCRIPTS,
     *reading.SCRIPTS,
 )

@@ -40,6 +40,13 @@ async def place_and_repeat(stage: Stage) -> None:
     await stage.place(1)
 
 
+async def place_and_repeat_the_filled(stage: Stage) -> None:
+    await stage.place(1)
+    await stage.place(1)
+    await stage.told(1, filled(LOTS).status, LOTS)
+    await stage.place(1)
+
+
 async def place_and_kill(stage: Stage) -> None:
     await stage.place(1)
     await stage.restart()
@@ -178,6 +185,16 @@ SCRIPTS: Final = (
         {1: filled(LOTS)},
         on_place(then=fill(), answered=False),
         durable=True,
+    ),
+    VenueScript(
+        "filled-unheard-and-reply-lost",
+        "The order fills, the answer and every message are lost: the venue would take its id again, nobody sends it.",
+        place_and_repeat_the_filled,
+        {1: filled(LOTS)},
+        Script(
+            requests=on_place(then=fill(), answered=False).requests,
+            messages=(MessageRule(event="ORDER_TRADE_UPDATE", times=None, sent_after_s=()),),
+        ),
     ),
     VenueScript(
         "cancel-while-unknown",

@@ -20,19 +20,19 @@ from connector.gateway.errors import AlreadyExistsError
 from connector.gateway.exposure import Denial
 from connector.gateway.ledger import IntentPosition
 from connector.gateway.placing import Placing
-from connector.gateway.shape import check_shape
+from connector.gateway.refusals import INTENT_CONTRADICTS, READER, Refusals, not_ours
+from connector.gateway.shape import choice_fault
 from connector.port import OrderRequest
 from observability.logs import correlated, get_logger
 from topics.catalogue import INTENTS
 from topics.codec import decode
 from topics.errors import MalformedRecordError
 from topics.log import Log, Producer, Reader, partitions_of
-from topics.v1.common_pb2 import Grain
+from topics.v1.common_pb2 import Grain, OrderType, Side, TimeInForce
 from topics.v1.intents_pb2 import Intent
 from topics.v1.orders_pb2 import OrderStatus
 
 _log = get_logger(__name__)
-READER = "connector.gateway"
 
 
 class Intents:
@@ -40,6 +40,7 @@ class Intents:
         self._desk = desk
         self._placing = placing
         self._cancelling = cancelling
+        self._refusals = Refusals(desk)
         self._room = asyncio.Semaphore(desk.settings.max_pending_intents)
         self._lane = asyncio.Semaphore(desk.settings.max_concurrent_placements)
         self._placements: dict[str, dict[str, asyncio.Task[None]]] = {}
@@ -73,22 +74,24 @@ class Intents:
         self._desk.group.progress.begin(position)
         try:
             intent = decode(INTENTS, record.value)
-            work = self._work(intent, position)
+            work = self._work(intent, record, producer)
         except (MalformedRecordError, InvalidOrderError) as error:
             work, intent = self._bury(record, producer, position, str(error)), Intent()
         task = self._desk.background.spawn(self._finish(intent, work), name="intent")
         if intent.WhichOneof("action") == "place":
             self._placements.setdefault(intent.symbol, {})[intent.place.client_order_id] = task
 
-    def _work(self, intent: Intent, position: IntentPosition) -> Coroutine[Any, Any, str]:
+    def _work(self, intent: Intent, record: ConsumerRecord, producer: Producer) -> Coroutine[Any, Any, str]:
         """What to do, decided at the intent's turn in the log. Raises InvalidOrderError for what makes no sense."""
+        position = IntentPosition(record.topic, record.partition, record.offset)
         if (intent.venue, intent.account) != (self._desk.port.name, self._desk.port.account):
             return self._leave(position)
         match intent.WhichOneof("action"):
             case "place":
                 request = request_of(intent)
-                check_shape(request)
-                return self._place(request, intent, position)
+                if fault := not_ours(request.client_order_id):
+                    return self._refusals.refuse(intent, request, fault, record, producer)
+                return self._place(request, intent, record, producer)
             case "cancel":
                 client_order_id = intent.cancel.client_order_id
                 before = self._placements.get(intent.symbol, {}).get(client_order_id)
@@ -111,7 +114,8 @@ class Intents:
             if pending.get(intent.place.client_order_id) is asyncio.current_task():
                 del pending[intent.place.client_order_id]
 
-    async def _place(self, request: OrderRequest, intent: Intent, position: IntentPosition) -> str:
+    async def _place(self, request: OrderRequest, intent: Intent, record: ConsumerRecord, producer: Producer) -> str:
+        denial = choice_fault(request) or check_grain(intent.grain, self._desk.grain(intent.symbol))
         async with self._lane:
             if self._desk.stopping:
                 await asyncio.Future()  # ended with all other tasks: the next start reads this intent again
@@ -120,12 +124,14 @@ class Intents:
                     request,
                     strategy=intent.strategy,
                     intent_id=intent.intent_id,
-                    position=position,
-                    denial=check_grain(intent.grain, self._desk.grain(intent.symbol)),
+                    position=IntentPosition(record.topic, record.partition, record.offset),
+                    denial=denial,
                 )
             except AlreadyExistsError as error:
-                _log.error("an intent uses the client order id of another order", error=str(error))
-                return "already_exists"
+                return await self._refusals.bury(INTENT_CONTRADICTS, intent.symbol, str(error), record, producer)
+        if result.existing and denial is not None and result.order.reason_code != denial.code:
+            reason = f"client order id {request.client_order_id} belongs to another order: {denial.reason}"
+            return await self._refusals.bury(INTENT_CONTRADICTS, intent.symbol, reason, record, producer)
         if result.existing:
             return "duplicate"
         return OrderStatus.Name(result.order.status).removeprefix("ORDER_STATUS_").lower()
@@ -170,13 +176,14 @@ class Intents:
 
 
 def request_of(intent: Intent) -> OrderRequest:
+    """A choice this version has no word for is none."""
     place = intent.place
     return OrderRequest(
         symbol=intent.symbol,
         client_order_id=place.client_order_id,
-        side=place.side,
-        type=place.type,
-        time_in_force=place.time_in_force,
+        side=place.side if place.side in Side.values() else 0,
+        type=place.type if place.type in OrderType.values() else 0,
+        time_in_force=place.time_in_force if place.time_in_force in TimeInForce.values() else 0,
         price_ticks=place.price_ticks,
         quantity_lots=place.quantity_lots,
         reduce_only=place.reduce_only,

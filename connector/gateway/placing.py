@@ -76,16 +76,19 @@ class Placing:
     ) -> PlaceResult:
         """Raises InvalidOrderError, AlreadyExistsError, ConnectorError at a stop. A cancelled caller stops nothing.
 
-        `position` is finished in the transaction of the claim. `denial`: the caller's own reason not to send it.
+        `position` is finished in the transaction of the claim. `denial`: the caller's own reason not to send it;
+        its id must have been checked.
         """
-        check_shape(request)
+        if denial is None:
+            check_shape(request)
         if self._desk.stopping:
             raise ConnectorError(f"the order gateway is stopping; order {request.client_order_id} was not placed")
         while self._desk.orders.get(request.client_order_id) is not None:
             await self._desk.orders.landed(request.client_order_id)
             if known := self._desk.orders.get(request.client_order_id):
+                result = self._compare(request, known)
                 self._desk.group.skip(position)
-                return self._compare(request, known)
+                return result
         order = self._admit(request, strategy, intent_id, denial)
         return await self._result(request, self._begin(order, position))
 

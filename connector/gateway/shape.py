@@ -20,10 +20,8 @@ def id_fault(client_order_id: str) -> Denial | None:
     )
 
 
-def shape_fault(request: OrderRequest) -> Denial | None:
-    """The first thing that keeps it from being an order: its id, or a choice that is not made; or None."""
-    if fault := id_fault(request.client_order_id):
-        return fault
+def choice_fault(request: OrderRequest) -> Denial | None:
+    """A choice that is not made, or not one of ours; or None."""
     for code, what, value, known in (
         ("INVALID_SIDE", "side", request.side, Side.values()),
         ("INVALID_TYPE", "type", request.type, OrderType.values()),
@@ -32,6 +30,11 @@ def shape_fault(request: OrderRequest) -> Denial | None:
         if value == 0 or value not in known:
             return Denial(code, f"order {request.client_order_id}: {what} {value} is not one of topics.v1")
     return None
+
+
+def shape_fault(request: OrderRequest) -> Denial | None:
+    """The first thing that keeps it from being an order: its id, or a choice that is not made; or None."""
+    return id_fault(request.client_order_id) or choice_fault(request)
 
 
 def check_shape(request: OrderRequest) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from connector.errors import InvalidOrderError
 from connector.gateway.intents import request_of
-from connector.gateway.shape import check_shape
+from connector.gateway.refusals import not_ours
 from reliability.simulation.checkers.evidence import Evidence, Said, Violation, side_name
 from reliability.simulation.history import BookedOrder, Request
 from topics.v1.intents_pb2 import Intent
@@ -53,13 +52,10 @@ def _sent_again(evidence: Evidence) -> Iterator[Violation]:
 
 
 def first_valid(asked: list[Said[Intent]]) -> Said[Intent] | None:
-    """The placement that counts: the first on the log that can be an order."""
+    """The placement that counts: the first on the log under an id of ours."""
     for said in asked:
-        try:
-            check_shape(request_of(said.message))
-        except InvalidOrderError:
-            continue
-        return said
+        if not_ours(request_of(said.message).client_order_id) is None:
+            return said
     return None
 
 

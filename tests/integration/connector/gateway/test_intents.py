@@ -138,7 +138,7 @@ async def test_a_stop_leaves_what_it_has_not_begun_to_the_next_start(log: LogAdd
 
 
 async def test_what_cannot_be_read_is_buried_and_stops_nothing(log: LogAddress, postgres_database: str) -> None:
-    """ES-6: bytes that are no intent, an intent that asks for nothing, an id no venue takes: dead letters, then on."""
+    """ES-6, WF-1, WF-2: no intent: a dead letter; no order: denied; a contradiction: a dead letter too."""
     empty, nameless = placing(1, SYMBOL), placing(2, SYMBOL, client_order_id="not allowed!")
     empty.ClearField("action")
     async with LogProducer(log, client_id="strategy") as producer:
@@ -147,20 +147,32 @@ async def test_what_cannot_be_read_is_buried_and_stops_nothing(log: LogAddress, 
     elsewhere, coarse = placing(3, SYMBOL), placing(4, SYMBOL)
     elsewhere.account = "another"
     coarse.grain.lot_size = "0.01"
-    await put(log, [empty, nameless, elsewhere, coarse, cancelling(77, SYMBOL), placing(5, SYMBOL)])
+    other = placing(5, SYMBOL, quantity_lots=11)
+    await put(log, [empty, nameless, elsewhere, coarse, cancelling(77, SYMBOL), placing(5, SYMBOL), other])
     venue = ScriptedVenue(SYMBOL)
     async with running(log, postgres_database, venue) as it:
-        outcomes = await it.until_handled(7)
-    assert outcomes == {"malformed": 3, "not_ours": 1, "denied": 1, "cancel_unknown": 1, "accepted": 1}
+        outcomes = await it.until_handled(8)
+    assert outcomes == {
+        "malformed": 2,
+        "not_ours": 1,
+        "denied": 2,
+        "cancel_unknown": 1,
+        "accepted": 1,
+        "already_exists": 1,
+    }
     assert venue.placed == {ours(5): 1}
-    denied = next(update for update in it.updates if update.status == ORDER_STATUS_DENIED)
-    assert denied.reason_code == "GRAIN_MISMATCH"
+    denied = {update.client_order_id: update for update in it.updates if update.status == ORDER_STATUS_DENIED}
+    assert {key: update.reason_code for key, update in denied.items()} == {
+        ours(4): "GRAIN_MISMATCH",
+        "not allowed!": "INVALID_CLIENT_ORDER_ID",
+    }
     letters = INTENTS.dead_letters
     reasons = []
     async with reader(log, client_id="test") as consumer:
         async for records in read_to_end(consumer, partitions_of(log, [letters])):
             reasons += [decode(letters, record.value).reason for record in records]
     assert len(reasons) == 3
+    assert sum(f"client order id {ours(5)} belongs to another order" in reason for reason in reasons) == 1
     async with running(log, postgres_database, venue) as again:
         await put(log, [placing(6, SYMBOL)])
         assert await again.until_handled(1) == {"accepted": 1}

@@ -4,6 +4,8 @@ The connector alone holds the keys: only it can cancel and ask the venue. The ro
 without a connector it is written from here, and the next one reads it before it places anything. Both are tried until
 the time is up, so it does not matter which of them comes back first. Agents are told on the log when it is there;
 what they were not told, the next `tapeline up` tells them.
+
+Seconds count: what only the slower ways need is imported when they are taken.
 """
 
 from __future__ import annotations
@@ -15,20 +17,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import grpc
-import psycopg
-from aiokafka.errors import KafkaError
 
 from connector.client import ConnectorClient, ConnectorUnreachableError
-from connector.gateway.kill_state import KillState
-from connector.gateway.postgres_kill import PostgresKill
-from tapeline.activation import tell_of_kill
+from tapeline.addresses import grpc_address
 from tapeline.data_folder import owner_of
-from tapeline.embedded.servers import known_servers, servers
 from tapeline.errors import TapelineError
-from tapeline.processes import grpc_address
-from topics.log import LogAddress
 
 if TYPE_CHECKING:
+    from connector.gateway.kill_state import KillState
     from connector.v1.connector_pb2 import KillState as KillMessage
     from tapeline.settings import Settings
 
@@ -75,6 +71,7 @@ class _Wish:
     tell: Tell
     killed: bool
     everything: bool = False
+    begun_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
     now: Turned = field(default_factory=Turned)
 
     @property
@@ -90,7 +87,6 @@ class _Wish:
 async def kill(settings: Settings, *, by: str, reason: str, everything: bool, timeout_s: float, tell: Tell) -> Turned:
     """Until it is durable and verified, or the time is up, or nobody is there who could verify."""
     wish = _Wish(settings, by, reason, time.monotonic() + timeout_s, tell, killed=True, everything=everything)
-    telling = asyncio.create_task(_tell_agents(wish))
     while not await _through_connector(wish):
         if not wish.now.durable or wish.now.verified:
             await _through_database(wish)
@@ -99,7 +95,7 @@ async def kill(settings: Settings, *, by: str, reason: str, everything: bool, ti
         if wish.now.verified or (wish.now.durable and not pipeline_runs(settings)) or not wish.remaining_s:
             break
         await asyncio.sleep(min(_BETWEEN_S, wish.remaining_s))
-    return replace(wish.now, symbols_told=await telling)
+    return replace(wish.now, symbols_told=await _tell_agents(wish))
 
 
 async def release(settings: Settings, *, by: str, reason: str, timeout_s: float, tell: Tell) -> Turned:
@@ -140,6 +136,11 @@ async def _release_through_connector(wish: _Wish) -> bool:
 
 
 async def _through_database(wish: _Wish) -> None:
+    import psycopg
+
+    from connector.gateway.postgres_kill import PostgresKill
+    from tapeline.embedded.servers import servers
+
     connection = wish.settings.connector.venue
     limit_s = _DATABASE_S if pipeline_runs(wish.settings) else None
     try:
@@ -155,11 +156,16 @@ async def _through_database(wish: _Wish) -> None:
         problem = f"{wish.now.problem}; Postgres: {str(error) or 'does not answer'}"
         wish.say(replace(wish.now, durable=False, problem=problem))
     else:
-        wish.say(_of_row(row, wish.now))
+        wish.say(_of_row(row, wish))
 
 
 async def _read_verified(wish: _Wish) -> None:
     """A connector that came up meanwhile may have verified it."""
+    import psycopg
+
+    from connector.gateway.postgres_kill import PostgresKill
+    from tapeline.embedded.servers import known_servers
+
     known = known_servers(wish.settings)
     dsn = wish.settings.dsn or (known.dsn if known else "")
     connection = wish.settings.connector.venue
@@ -169,11 +175,17 @@ async def _read_verified(wish: _Wish) -> None:
     except (psycopg.Error, TimeoutError):
         return  # it is durable already; asked again with the next round
     if row.killed:
-        wish.say(_of_row(row, wish.now))
+        wish.say(_of_row(row, wish))
 
 
 async def _tell_agents(wish: _Wish) -> list[str] | None:
     """The symbols whose agents were told; None where there is no log to tell them on."""
+    from aiokafka.errors import KafkaError
+
+    from tapeline.activation import tell_of_kill
+    from tapeline.embedded.servers import known_servers
+    from topics.log import LogAddress
+
     known = known_servers(wish.settings) if pipeline_runs(wish.settings) else None
     bootstrap = wish.settings.bootstrap or (known.bootstrap if known else "")
     connection = wish.settings.connector.venue
@@ -209,9 +221,10 @@ def _of(state: KillMessage) -> Turned:
     return Turned(**values, through="connector")
 
 
-def _of_row(row: KillState, before: Turned) -> Turned:
+def _of_row(row: KillState, wish: _Wish) -> Turned:
+    """Verified is only what a connector saw since this command began."""
     return replace(
-        before,
+        wish.now,
         killed=row.killed,
         version=row.version,
         time_ms=row.time_ms,
@@ -219,6 +232,6 @@ def _of_row(row: KillState, before: Turned) -> Turned:
         reason=row.reason,
         everything=row.everything,
         durable=True,
-        verified=row.killed and row.verified_ms > 0,
+        verified=row.killed and row.verified_ms >= wish.begun_ms,
         through="database",
     )

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from tapeline.addresses import is_chosen
 from tapeline.embedded.kafka import EmbeddedKafka, kafka_answers
-from tapeline.embedded.ports import choose_ports, is_free, remembered_ports
+from tapeline.embedded.ports import choose_ports, is_free
 from tapeline.embedded.postgres import EmbeddedPostgres, postgres_answers
 from tapeline.embedded.server import Command, EmbeddedServer
 from tapeline.embedded.servers import Servers
@@ -58,7 +59,7 @@ def with_ports(settings: Settings) -> Settings:
     """
     wanted = [(name, section, field) for name, section, field in _PORTS if _listens(settings, section)]
     free = choose_ports(
-        settings.home, *(name for name, section, field in wanted if not _chosen(settings, section, field))
+        settings.home, *(name for name, section, field in wanted if not is_chosen(settings, section, field))
     )
     updated = settings
     for name, section, field in wanted:
@@ -109,14 +110,6 @@ def addresses(settings: Settings) -> dict[str, Address]:
     }
 
 
-def grpc_address(settings: Settings) -> str:
-    """Where the connector of this data folder takes calls, as far as can be known from outside its `tapeline up`."""
-    host, port = settings.connector.grpc_host, settings.connector.grpc_port
-    if not _chosen(settings, "connector", "grpc_port"):
-        port = remembered_ports(settings.home).get("connector_grpc", port)
-    return f"{'127.0.0.1' if host in {'0.0.0.0', '::', '[::]'} else host}:{port}"  # noqa: S104 - compared, not bound
-
-
 def server_spec(server: EmbeddedServer, settings: Settings) -> Spec:
     """Kafka or Postgres; restarted on the same port."""
     patience = settings.supervisor.model_dump()
@@ -164,11 +157,6 @@ async def reach(settings: Settings, ours: list[EmbeddedServer]) -> Servers:
 
 def _listens(settings: Settings, section: str) -> bool:
     return section != "venue" or settings.trades_on_paper
-
-
-def _chosen(settings: Settings, section: str, field: str) -> bool:
-    model: BaseModel = getattr(settings, section)
-    return field in model.model_fields_set and getattr(model, field) != 0
 
 
 def _with(settings: Settings, section: str, values: dict[str, Any]) -> Settings:

@@ -137,7 +137,7 @@ class KillSwitch:
                 await self._desk.ledger.kill_state()
             if self._desk.killed:
                 await asyncio.gather(self._write_down(), self._look())
-                if self._verified and not self._noted:
+                if self._verified:
                     await self._note_verified()
             metrics.KILL_SWITCH.set(1 if self._desk.killed else 0)
             self._tell()
@@ -185,7 +185,6 @@ class KillSwitch:
             text = f"{look.found} orders were alive at the venue after it had none; cancelled {look.cancelled}"
             subject = f"{state.version}/{self._found}"
             self._desk.alerts.tell("KILL_SWITCH_LATE_ORDERS", subject, text, severity=SEVERITY_WARNING)
-        self._noted = self._noted and look.clean
         if not self._verified:
             self._tell()
 

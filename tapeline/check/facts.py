@@ -57,17 +57,30 @@ class LedgerOrder:
     state: str
     filled: Decimal
     settled: bool
+    reason_code: str = ""
+    claimed_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KillTurn:
+    """The kill switch of a venue's account was turned at `time_ms`, Unix. `verified`: the venue had nothing left."""
+
+    venue: str
+    killed: bool
+    time_ms: int
+    verified: bool
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerFacts:
     """`fetched_up_to`: by instrument, the trade id up to which the gateway fetched every execution and told the log.
-    `intents_read`: next intent offset by partition."""
+    `intents_read`: next intent offset by partition. `kills`: every turn of the kill switch, oldest first."""
 
     orders: dict[str, LedgerOrder] = field(default_factory=dict)
     fills: dict[tuple[str, str, str], Execution] = field(default_factory=dict)
     fetched_up_to: dict[Instrument, str] = field(default_factory=dict)
     intents_read: dict[int, int] = field(default_factory=dict)
+    kills: list[KillTurn] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ Violations (each makes `ok` false):
 - **position mismatch**: the venue's position is not the sum of the venue's fills; the venue's position is not the sum
   of the log's fills and those under way; the projections' position is not the sum of the log's fills below their
   offset.
+- **order after kill**: an order at the venue that the kill switch denied; one live at the venue although the switch is
+  on and the venue was verified to have none; one at the venue claimed while the switch was on (5 s after it was turned,
+  for a claim may have been durable before a kill that waited to be written).
 
 Under way (`in_flight`, counted and listed, not a violation), each with the one who will settle it:
 
@@ -44,6 +47,9 @@ from tapeline.check.facts import TERMINAL, UNANSWERED, Execution, Instrument, Sl
 from tapeline.check.verdict import Findings, Verdict
 from topics.identifiers import is_ours
 
+KILLED = "KILLED"
+_KILL_WRITTEN_MS = 5_000
+
 
 def judge(heard: Testimony) -> Verdict:
     """One look, judged."""
@@ -51,6 +57,7 @@ def judge(heard: Testimony) -> Verdict:
     _duplicates(heard, findings)
     _orders_of_the_venue(heard, findings)
     _orders_of_the_ledger(heard, findings)
+    _after_a_kill(heard, findings)
     under_way = _fills(heard, findings)
     _phantoms(heard, findings)
     _projected(heard, findings)
@@ -130,6 +137,32 @@ def _orders_of_the_ledger(heard: Testimony, findings: Findings) -> None:
             )
         elif name in ended and not row.settled and (told is None or told.status not in TERMINAL):
             findings.under_way("end of order", name, f"{order.status} at the venue, {row.state} in the ledger")
+
+
+def _after_a_kill(heard: Testimony, findings: Findings) -> None:
+    on = {turn.venue: turn for turn in heard.ledger.kills}
+    live_after = {order.client_order_id for order in heard.venue_after.orders if order.live}
+    for order in heard.venue_before.orders:
+        row = heard.ledger.orders.get(order.client_order_id)
+        if row is None or not is_ours(order.client_order_id):
+            continue
+        turn = on.get(order.venue)
+        if (row.state, row.reason_code) == ("DENIED", KILLED):
+            text = "at the venue, but the kill switch denied it"
+        elif turn and turn.killed and turn.verified and order.live and order.client_order_id in live_after:
+            text = "live at the venue, but the kill switch is on and the venue was verified to have no order"
+        elif any(begin + _KILL_WRITTEN_MS < row.claimed_ms < end for begin, end in _killed_times(heard, order.venue)):
+            text = "at the venue, claimed while the kill switch was on"
+        else:
+            continue
+        findings.violation("orders_after_kill", order.client_order_id, text)
+
+
+def _killed_times(heard: Testimony, venue: str) -> list[tuple[int, float]]:
+    """From when to when, Unix ms, the switch was on."""
+    turns = [turn for turn in heard.ledger.kills if turn.venue == venue]
+    ends: list[float] = [turn.time_ms for turn in turns[1:]]
+    return [(turn.time_ms, end) for turn, end in zip(turns, [*ends, float("inf")], strict=False) if turn.killed]
 
 
 def _fills(heard: Testimony, findings: Findings) -> list[Execution]:

@@ -6,17 +6,21 @@ from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, IsolationLevel
 
-from tapeline.check.facts import Execution, LedgerFacts, LedgerOrder, ProjectionFacts
+from tapeline.check.facts import Execution, KillTurn, LedgerFacts, LedgerOrder, ProjectionFacts
 from topics.catalogue import INTENTS
 from topics.log import LogAddress
 
 _LEDGER_ORDERS = (
-    "SELECT venue, symbol, client_order_id, venue_order_id, upper(state), filled_lots * lot_size::numeric, settled "
-    "FROM ledger.orders"
+    "SELECT venue, symbol, client_order_id, venue_order_id, upper(state), filled_lots * lot_size::numeric, settled, "
+    "reason_code, claimed_ns / 1000000 FROM ledger.orders"
 )
 _LEDGER_FILLS = (
     "SELECT f.venue, f.symbol, f.trade_id, f.client_order_id, "
     "CASE f.side WHEN 'buy' THEN f.quantity_lots ELSE -f.quantity_lots END FROM ledger.fills f"
+)
+_KILLS = (
+    "SELECT split_part(account, ':', 1), killed, time_ms, verified_ms > 0 FROM ledger.kill_switch "
+    "ORDER BY account, version"
 )
 _INTENTS_READ = "SELECT partition, min(next_offset) FROM ledger.intent_positions WHERE topic = %s GROUP BY partition"
 
@@ -32,12 +36,14 @@ async def read_ledger(dsn: str, log: LogAddress) -> LedgerFacts:
             Execution(row[0], row[1], row[2], row[3], Decimal(row[4])) for row in await _rows(connection, _LEDGER_FILLS)
         ]
         marks = await _rows(connection, "SELECT owner, symbol, trade_id FROM ledger.fill_marks")
+        kills = await _rows(connection, _KILLS) if await _there(connection, "ledger.kill_switch") else []
         read = await _rows(connection, _INTENTS_READ, [INTENTS.physical_name(log.namespace)])
     return LedgerFacts(
         orders={order.client_order_id: order for order in orders},
         fills={fill.key: fill for fill in fills},
         fetched_up_to={(owner.partition(":")[0], symbol): trade_id for owner, symbol, trade_id in marks},
         intents_read={partition: offset for partition, offset in read},  # noqa: C416 - typed rows
+        kills=[KillTurn(*row) for row in kills],
     )
 
 

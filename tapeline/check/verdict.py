@@ -11,6 +11,7 @@ KINDS = (
     "orphan_locked_slots",
     "position_mismatches",
     "slot_mismatches",
+    "orders_after_kill",
     "stuck",
 )
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tapeline.check.facts import Execution, LogFill, LogOrder, VenueFacts
+from tapeline.check.facts import Execution, LedgerOrder, LogFill, LogOrder, VenueFacts
 from tapeline.check.judge import judge
 from tests.unit.tapeline_check.world import INSTRUMENT, LOT, SYMBOL, VENUE, World, lived, name_of
 
@@ -112,9 +112,32 @@ def projected_slot_behind(world: World) -> None:
     world.projections.slots["grid", VENUE, SYMBOL, -4] = (1, "FREE")
 
 
+def order_the_kill_switch_denied(world: World) -> None:
+    name = world.asked(-5)
+    world.at_venue(name, live=False)
+    world.told(name, "CANCELED")
+    world.ledger.orders[name] = LedgerOrder(
+        VENUE, SYMBOL, name, "", "DENIED", Decimal(0), settled=True, reason_code="KILLED"
+    )
+
+
+def order_alive_after_the_kill_was_verified(world: World) -> None:
+    world.turned(killed=True, at_ms=1, verified=True)
+
+
+def order_claimed_while_killed(world: World) -> None:
+    name = world.working(-5)
+    world.ledger.orders[name] = replace(world.ledger.orders[name], claimed_ms=20_000)
+    world.turned(killed=True, at_ms=10_000, verified=True)
+    world.turned(killed=False, at_ms=30_000)
+
+
 @pytest.mark.parametrize(
     ("defect", "field"),
     [
+        (order_the_kill_switch_denied, "orders_after_kill"),
+        (order_alive_after_the_kill_was_verified, "orders_after_kill"),
+        (order_claimed_while_killed, "orders_after_kill"),
         (duplicated_at_the_venue, "duplicate_orders"),
         (duplicated_on_the_log, "duplicate_orders"),
         (two_live_orders_of_one_slot, "duplicate_orders"),
@@ -274,3 +297,15 @@ def test_records_not_yet_projected_are_lag_and_no_loss() -> None:
     verdict = judge(world.heard())
     assert verdict.ok, verdict.as_json()["details"]
     assert verdict.projection_lag == 1
+
+
+def test_orders_of_before_a_kill_and_after_its_release_are_no_violation() -> None:
+    """RISK-8: claimed before it and cancelled since, not verified yet, or claimed after the release."""
+    world = lived()
+    working = [order.client_order_id for order in world.venue_orders if order.live]
+    world.turned(killed=True, at_ms=10_000)
+    world.ledger.orders[working[0]] = replace(world.ledger.orders[working[0]], claimed_ms=9_000)
+    assert judge(world.heard()).ok
+    world.turned(killed=False, at_ms=30_000)
+    world.ledger.orders[working[1]] = replace(world.ledger.orders[working[1]], claimed_ms=31_000)
+    assert judge(world.heard()).ok

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from tapeline.check.facts import (
     Execution,
+    KillTurn,
     LedgerFacts,
     LedgerOrder,
     LogFacts,
@@ -128,6 +129,10 @@ class World:
         )
         self.step(slot, "FREE", name)
         return execution
+
+    def turned(self, *, killed: bool, at_ms: int, verified: bool = False) -> None:
+        """Somebody turns the kill switch."""
+        self.ledger.kills.append(KillTurn(VENUE, killed, at_ms, verified))
 
     def fetched_up_to(self, trade_id: str) -> None:
         self.ledger.fetched_up_to[INSTRUMENT] = trade_id

@@ -3,8 +3,9 @@
 A batch is rows and offsets in one transaction (ES-2); a failure before its end leaves the tables as they were.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from aiokafka import ConsumerRecord
 
@@ -12,11 +13,31 @@ from projections import folds
 from projections.errors import LogChangedError
 from projections.folds import PROJECTIONS, Projection, Readable, Unreadable
 from projections.market import Summary
-from projections.store import Partition, Store
+from projections.rows import Key, Table
+from projections.store import Partition
 from projections.tables import Tables
+from topics.catalogue import Topic
 
 Bury = Callable[[Unreadable], Awaitable[None]]
 _BY_TOPIC: dict[str, Projection] = {projection.topic.name: projection for projection in PROJECTIONS}
+
+
+class Store(Protocol):
+    """One projector's hold on the tables: in Postgres (projections.store), or in memory (projections.memory_store)."""
+
+    epoch: int
+
+    async def offsets(self, topics: Sequence[Topic[Any]]) -> dict[Partition, int]:
+        """Next offset to read by (topic, partition); 0 where nothing was read yet."""
+
+    async def load(self) -> Tables:
+        """Resident tables whole, of the others only whether they are empty."""
+
+    async def look_up(self, tables: Tables, needs: Mapping[Table[Any], Iterable[Key]]) -> None:
+        """Loads the rows a batch needs and memory lacks."""
+
+    async def write(self, tables: Tables, offsets: Mapping[Partition, int], ends: Mapping[Partition, int]) -> None:
+        """Changed rows and offsets, all or nothing. Raises FencedError when the tables have another owner."""
 
 
 @dataclass(slots=True)

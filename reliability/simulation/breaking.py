@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from random import Random
 
 from reliability.simulation.faults import Moment
+from reliability.simulation.group import Group
 from reliability.simulation.machines import Machine
 from reliability.simulation.sim_ledger import Database
 from reliability.simulation.streams import Streams
 from reliability.simulation.wire import VenueState
+from topics.catalogue import TOPICS
 from topics.memory_log import MemoryBroker
 
 
@@ -27,6 +29,7 @@ class Breaker:
     database: Database
     venue: VenueState
     streams: list[Streams]
+    group: Group
     random: Random
 
     def handlers(self) -> dict[str, Callable[[Moment], Awaitable[None]]]:
@@ -41,6 +44,9 @@ class Breaker:
             "rate limit": self._rate_limit,
             "unreachable": self._unreachable,
             "cut streams": self._cut_streams,
+            "pause": self._pause,
+            "rebalance": self._rebalance,
+            "compact": self._compact,
         }
 
     async def at(self, moment: Moment) -> None:
@@ -58,7 +64,10 @@ class Breaker:
             machine.defuse()
 
     def _aimed_at(self, moment: Moment) -> list[Machine]:
-        return [machine for name, machine in self.machines.items() if name.startswith(moment.target)]
+        """Those with the name, beginning with another one each time."""
+        aimed = [machine for name, machine in self.machines.items() if name.startswith(moment.target)]
+        first = moment.steps % len(aimed)
+        return [*aimed[first:], *aimed[:first]]
 
     async def _kill(self, moment: Moment) -> None:
         for machine in self._aimed_at(moment)[:1]:
@@ -78,6 +87,22 @@ class Breaker:
                 machine.start()
                 await asyncio.sleep(moment.for_s)
                 machine.awake(life)
+
+    async def _pause(self, moment: Moment) -> None:
+        """Stopped and continued; its group may have given its partitions away meanwhile."""
+        for machine in self._aimed_at(moment)[:1]:
+            life = machine.suspend()
+            if life is not None:
+                await asyncio.sleep(moment.for_s)
+                machine.awake(life)
+
+    async def _rebalance(self, _moment: Moment) -> None:
+        self.group.rebalance()
+
+    async def _compact(self, _moment: Moment) -> None:
+        for topic in TOPICS:
+            for number in range(topic.partitions if topic.compacted else 0):
+                self.broker.compact(topic.name, number)
 
     async def _clock_jump(self, moment: Moment) -> None:
         lives = [machine.life for machine in self._aimed_at(moment) if machine.life is not None]

@@ -6,7 +6,7 @@ Only the ends differ: venue, log and ledger are the simulated ones. It fails as 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,7 @@ _RETRY_S = 0.5
 
 @dataclass(slots=True)
 class ConnectorProcess:
-    """`gateway` is there, and `ready` set, from the end of its start on."""
+    """`on_ready` is called once the gateway has started."""
 
     port: VenuePort
     log: Log
@@ -37,8 +37,8 @@ class ConnectorProcess:
     clock: Clock
     limits: RiskLimits
     settings: GatewaySettings
+    on_ready: Callable[[], None]
     account_snapshot_interval_s: float = 30.0
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     gateway: Gateway | None = None
 
@@ -87,7 +87,7 @@ class ConnectorProcess:
             pumps = Pumps(
                 self.port, publisher, gateway, account, self.account_snapshot_interval_s, now_ns=self.clock.now_ns
             )
-            self.ready.set()
+            self.on_ready()
             await self._until_stopped(
                 [
                     publisher.run(),

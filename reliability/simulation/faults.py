@@ -6,7 +6,7 @@ Drawn once, before the run begins, so that a plan can be read, changed and run a
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
@@ -40,7 +40,6 @@ class Plan:
     timeout_s: float = 3.0
     reconcile_interval_s: float = 15.0
     agents: int = 2
-    parts: dict[str, bool] = field(default_factory=dict)
 
     def told(self) -> dict[str, Any]:
         return asdict(self)
@@ -102,6 +101,12 @@ _KINDS: tuple[tuple[str, str, float, float], ...] = (
     ("rate limit", "", 0.3, 4.0),
     ("unreachable", "", 0.3, 5.0),
     ("cut streams", "", 1.0, 6.0),
+    ("kill", "agents", 0.8, 0.0),
+    ("pause", "agents", 0.4, 15.0),
+    ("rebalance", "", 0.5, 0.0),
+    ("compact", "", 0.5, 0.0),
+    ("kill", "projector", 0.5, 0.0),
+    ("zombie", "projector", 0.2, 3.0),
 )
 _CLOCK_JUMPS_S = (-4.0, -0.9, -0.3, 0.2, 0.9, 3.0)
 

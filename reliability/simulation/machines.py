@@ -47,7 +47,7 @@ class Life:
     detach: Callable[[], None]
 
 
-Begin = Callable[[Process, str], tuple[MemoryLog, Any, Coroutine[Any, Any, None], Callable[[], None]]]
+Begin = Callable[[Process, ProcessLife], tuple[MemoryLog, Any, Coroutine[Any, Any, None], Callable[[], None]]]
 
 
 class Machine:
@@ -73,7 +73,7 @@ class Machine:
         process = self._loop.new_process(name)
         told = ProcessLife(name, self._kind, self._loop.time())
         self._lives.append(told)
-        log, body, work, detach = self._begin(process, name)
+        log, body, work, detach = self._begin(process, told)
         life = self.life = Life(process, log, told, body, detach)
         task = self._loop.start(process, work)
         task.add_done_callback(lambda done: self._loop.outside_later(0.0, self._ended, life, done))

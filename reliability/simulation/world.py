@@ -10,19 +10,30 @@ import asyncio
 import gc
 from collections.abc import Coroutine
 from decimal import Decimal
+from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from aiokafka import ConsumerRecord
 
+from agents.main import pure_agents
+from agents.settings import AgentsSettings
 from connector.gateway.settings import GatewaySettings, RiskLimits
+from projections import folds
+from projections.folds import PROJECTIONS
+from projections.memory_store import MemoryRows
+from projections.tables import TABLES, Tables
+from reliability.simulation.agents_process import AgentsProcess
 from reliability.simulation.breaking import Breaker
 from reliability.simulation.connector_process import ConnectorProcess
 from reliability.simulation.faults import Moment, Plan, draw
-from reliability.simulation.history import History, LogRecord
+from reliability.simulation.group import Group
+from reliability.simulation.history import History, LogRecord, ProcessLife, Projected
 from reliability.simulation.loop import DeadlockError, Process, StalledError, VirtualLoop
-from reliability.simulation.machines import START_NS, Machine, ProcessClock
+from reliability.simulation.machines import START_NS, Begin, Machine, ProcessClock
 from reliability.simulation.market import MarketSource
+from reliability.simulation.projector_process import ProjectorProcess, SimulatedStore
 from reliability.simulation.sim_ledger import Database, SimulatedLedger
 from reliability.simulation.storm import Storm
 from reliability.simulation.streams import Streams
@@ -30,11 +41,20 @@ from reliability.simulation.venue_books import Frame, VenueBooks
 from reliability.simulation.venue_port import SimulatedVenue
 from reliability.simulation.weather import LogConditions, Weather
 from reliability.simulation.wire import VenueState, Wire
-from topics.catalogue import INTENTS
+from topics.catalogue import CONTROL, INTENTS
+from topics.codec import encode
+from topics.envelope import Envelope
 from topics.memory_log import MemoryBroker, MemoryLog
+from topics.v1.control_pb2 import ActivateSymbol, ControlEvent, DeactivateSymbol
+from topics.v1.state_pb2 import AgentState
 from venue.instruments import LISTED
 
 VENUE, ACCOUNT = "paper", "main"
+SESSION_S = 8.0
+GRID_ENDS_S = 15.0
+"""After the quiet begins: its orders are cancelled then."""
+GRID = {"levels": "3", "interval_bps": "8", "order_notional": "100", "max_position_notional": "600"}
+AGENTS = AgentsSettings(data_dir=Path())
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 LIMITS = RiskLimits(
     max_exposure_quote=Decimal(60_000), max_order_notional=Decimal(10_000), max_open_orders_per_symbol=150
@@ -86,12 +106,17 @@ class World:
         )
         self.market = MarketSource(self.books, [LISTED[symbol] for symbol in SYMBOLS], seed)
         self.broker = MemoryBroker(now_ns=self._now_ns, later=loop.outside_later, on_append=self._note)
+        self.records: list[ConsumerRecord] = []
         self.random: Random = self.weather.stream("world")
-        self.gateway = Machine(
-            "gateway", "gateway", loop, self.weather.stream("gateway"), self._gateway, self.history.processes
-        )
+        self.gateway = self._machine("gateway", "gateway", self._gateway)
+        self.group = Group(loop, self.weather.stream("group"), SESSION_S)
+        self.rows = MemoryRows()
+        self.machines = {"gateway": self.gateway, "projector": self._machine("projector", "projector", self._projector)}
+        for number in range(plan.agents):
+            name = f"agents-{number}"
+            self.machines[name] = self._machine(name, "agents", partial(self._agents, name))
         self.breaker = Breaker(
-            {"gateway": self.gateway}, self.broker, self.database, self.state, self.streams, self.random
+            self.machines, self.broker, self.database, self.state, self.streams, self.group, self.random
         )
 
     def run(self) -> History:
@@ -103,12 +128,19 @@ class World:
 
     # --- the run --------------------------------------------------------------------------------------------------
 
+    def _machine(self, name: str, kind: str, begin: Begin) -> Machine:
+        return Machine(name, kind, self.loop, self.weather.stream(name), begin, self.history.processes)
+
     async def _play(self) -> None:
-        self.gateway.start()
+        self._control(activate=ActivateSymbol(parameters=GRID))
+        for machine in self.machines.values():
+            machine.start()
         for work in (self._market(), self._storm(), *(self._break(it) for it in self.plan.moments)):
             self._spawn(work)
         await asyncio.sleep(self.plan.quiet_from_s)
         self._quiet()
+        await asyncio.sleep(GRID_ENDS_S)
+        self._control(deactivate=DeactivateSymbol())
         await asyncio.sleep(self.plan.duration_s - self.loop.time())
         self._ask()
 
@@ -119,6 +151,17 @@ class World:
     def _report(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.history.problems.append(f"the simulation itself: {error!r}")
+
+    def _control(self, **action: Any) -> None:
+        """What an operator asks for, for every symbol."""
+        now_ms = self._now_ns() // 1_000_000
+        for symbol in SYMBOLS:
+            identity = f"control/{symbol}/{now_ms}"
+            event = ControlEvent(
+                control_id=identity, strategy="grid", venue=VENUE, symbol=symbol, account=ACCOUNT, time_ms=now_ms,
+                by="simulation", **action,
+            )  # fmt: skip
+            self.broker.append(encode(CONTROL, event, Envelope(identity, "simulation", now_ms)))
 
     async def _market(self) -> None:
         while self.loop.time() < self.plan.duration_s - 30.0:
@@ -155,7 +198,28 @@ class World:
 
     # --- processes ------------------------------------------------------------------------------------------------
 
-    def _gateway(self, process: Process, name: str) -> Any:
+    def _ready(self, told: ProcessLife) -> None:
+        told.ready_s = self.loop.time() if told.ready_s is None else told.ready_s
+
+    def _agents(self, machine: str, process: Process, told: ProcessLife) -> Any:
+        log = MemoryLog(self.broker, LogConditions(self.weather, told.name))
+        clock = ProcessClock(self.loop, process)
+        body = AgentsProcess(
+            machine, self.loop, log, self.group, clock, pure_agents(AGENTS), on_ready=partial(self._ready, told)
+        )
+        return log, body, body.serve(), lambda: self.group.leave(body)
+
+    def _projector(self, process: Process, told: ProcessLife) -> Any:
+        log = MemoryLog(self.broker, LogConditions(self.weather, told.name))
+        body = ProjectorProcess(
+            log,
+            lambda: SimulatedStore(self.rows, self.loop, self.weather, process),
+            on_ready=partial(self._ready, told),
+        )
+        return log, body, body.serve(), lambda: None
+
+    def _gateway(self, process: Process, told: ProcessLife) -> Any:
+        name = told.name
         clock = ProcessClock(self.loop, process)
         log = MemoryLog(self.broker, LogConditions(self.weather, name))
         streams = Streams(self.loop, self.weather, self.state, list(SYMBOLS), purpose=name)
@@ -174,6 +238,7 @@ class World:
             ledger=SimulatedLedger(self.database, self.loop, self.weather, process),
             clock=clock,
             limits=LIMITS,
+            on_ready=partial(self._ready, told),
             settings=GatewaySettings(reconcile_interval_s=self.plan.reconcile_interval_s),
         )
         self.streams.append(streams)
@@ -194,6 +259,7 @@ class World:
             streams.tell(frame)
 
     def _note(self, record: ConsumerRecord) -> None:
+        self.records.append(record)
         self.history.log.append(
             LogRecord(record.topic, record.partition, record.offset, self.loop.time(), record.key, record.value)
         )
@@ -208,6 +274,9 @@ class World:
             return
         life.told.steps = life.process.steps
         life.told.status = life.body.gateway.status()
+        for machine in self.machines.values():
+            if machine.life is not None:
+                machine.life.told.steps = machine.life.process.steps
 
     def _told(self) -> History:
         history = self.history
@@ -221,4 +290,34 @@ class World:
         books.orders, books.settled, books.fills = dict(rows.orders), frozenset(rows.settled), dict(rows.fills)
         books.positions = {partition: offset for (_, _, partition), offset in rows.positions.items()}
         books.marks = {symbol: trade_id for (_, symbol), trade_id in rows.marks.items()}
+        history.agent_states = self._agent_states()
+        history.projected = Projected(dict(self.rows.offsets), _rows(self.rows), self._rebuilt())
         return history
+
+    def _agent_states(self) -> dict[tuple[str, str], AgentState]:
+        """As a new owner would load them: a record of an older term than one before it does not count."""
+        states: dict[tuple[str, str], AgentState] = {}
+        for pure in pure_agents(AGENTS):
+            for record in self.history.log:
+                if record.topic == pure.state_topic.name:
+                    state = AgentState.FromString(record.value)
+                    key = (pure.name, record.key.decode())
+                    if key not in states or state.term >= states[key].term:
+                        states[key] = state
+        return states
+
+    def _rebuilt(self) -> dict[str, list[tuple[Any, ...]]]:
+        """The product's folds over every record there ever was."""
+        tables = Tables()
+        for projection in PROJECTIONS:
+            records: dict[int, list[ConsumerRecord]] = {}
+            for record in self.records:
+                if record.topic == projection.topic.name:
+                    records.setdefault(record.partition, []).append(record)
+            for number in sorted(records):
+                folds.fold(tables, folds.read(projection, records[number]))
+        return {rows.table.name: rows.values() for rows in tables.all()}
+
+
+def _rows(database: MemoryRows) -> dict[str, list[tuple[Any, ...]]]:
+    return {table.name: list(database.of(table).values()) for table in TABLES}

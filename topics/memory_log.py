@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Self
 
 from aiokafka import ConsumerRecord, TopicPartition
@@ -85,7 +86,7 @@ class MemoryBroker:
         self.later = later or _later
         self._on_append = on_append
         self._partitions: dict[TopicPartition, _Partition] = {}
-        self._waiting: dict[asyncio.Future[None], frozenset[TopicPartition]] = {}
+        self._readers: dict[TopicPartition, list[MemoryReader]] = {}
         self._postponed: list[Callable[[], None]] = []
         self._up_again: list[asyncio.Future[None]] = []
 
@@ -99,7 +100,7 @@ class MemoryBroker:
         """Onto the partition of its key, at once."""
         topic = BY_NAME.get(record.topic)
         count = topic.partitions if topic else PARTITIONS
-        place = TopicPartition(namespace + record.topic, (murmur2(record.key) & 0x7FFFFFFF) % count)
+        place = TopicPartition(namespace + record.topic, _hashed(record.key) % count)
         partition = self.partition(place)
         added = ConsumerRecord(
             topic=place.topic,
@@ -118,12 +119,17 @@ class MemoryBroker:
         partition.end += 1
         if self._on_append is not None:
             self._on_append(added)
-        for waiter, places in list(self._waiting.items()):
-            if place in places:
-                del self._waiting[waiter]
-                if not waiter.done():
-                    waiter.set_result(None)
+        for reader in self._readers.get(place, ()):
+            reader.notice(place)
         return added
+
+    def follow(self, reader: "MemoryReader", places: Sequence[TopicPartition]) -> None:
+        for place in places:
+            self._readers.setdefault(place, []).append(reader)
+
+    def unfollow(self, reader: "MemoryReader", places: Sequence[TopicPartition]) -> None:
+        for place in places:
+            self._readers[place].remove(reader)
 
     def compact(self, topic: str, partition: int) -> int:
         """Takes every record away that has a newer one with its key, but the last. Returns how many."""
@@ -165,17 +171,6 @@ class MemoryBroker:
         except TimeoutError as error:
             raise KafkaTimeoutError("the log did not answer in time") from error
 
-    async def appended(self, places: frozenset[TopicPartition], timeout_s: float) -> None:
-        """Returns at the next record of these partitions, or after the timeout."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[future] = places
-        timer = asyncio.get_running_loop().call_later(timeout_s, _wake, future)
-        try:
-            await future
-        finally:
-            timer.cancel()
-            self._waiting.pop(future, None)
-
 
 class MemoryLog:
     """One process's way to the broker."""
@@ -185,6 +180,7 @@ class MemoryLog:
         self.broker = broker
         self._conditions = conditions or Conditions()
         self._producers: list[MemoryProducer] = []
+        self._readers: list[MemoryReader] = []
 
     def producer(self, *, client_id: str) -> "MemoryProducer":
         producer = MemoryProducer(self.broker, self._conditions, self.namespace, client_id)
@@ -194,12 +190,20 @@ class MemoryLog:
     @asynccontextmanager
     async def reader(self, *, client_id: str, **_options: Any) -> AsyncIterator["MemoryReader"]:
         await self.broker.answers()
-        yield MemoryReader(self.broker, self._conditions, client_id)
+        reader = MemoryReader(self.broker, self._conditions, client_id)
+        self._readers.append(reader)
+        try:
+            yield reader
+        finally:
+            reader.close()
+            self._readers.remove(reader)
 
     def sever(self, *, lose: bool) -> None:
         """The process has ended. `lose`: what had not reached the broker by now never will."""
         for producer in self._producers:
             producer.sever(lose=lose)
+        for reader in self._readers:
+            reader.close()
 
 
 class MemoryProducer(Producer):
@@ -279,18 +283,34 @@ class MemoryReader:
         self._broker = broker
         self._conditions = conditions
         self._positions: dict[TopicPartition, int] = {}
-        self._first = 0
+        self._fresh: dict[TopicPartition, None] = {}
+        self._waiter: asyncio.Future[None] | None = None
 
     def assign(self, partitions: Sequence[TopicPartition]) -> None:
+        self.close()
         self._positions = {place: self._positions.get(place, 0) for place in partitions}
+        self._fresh = dict.fromkeys(partitions)
+        self._broker.follow(self, partitions)
+
+    def close(self) -> None:
+        """Nothing is read any more."""
+        self._broker.unfollow(self, tuple(self._positions))
+        self._positions = {}
+
+    def notice(self, place: TopicPartition) -> None:
+        """There is a new record."""
+        self._fresh[place] = None
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self._positions[partition] = offset
+        self._fresh[partition] = None
 
     async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
         await self._broker.answers()
         for place in partitions or tuple(self._positions):
-            self._positions[place] = self._broker.partition(place).begin
+            self.seek(place, self._broker.partition(place).begin)
 
     async def position(self, partition: TopicPartition) -> int:
         return self._positions[partition]
@@ -311,30 +331,52 @@ class MemoryReader:
     ) -> Mapping[TopicPartition, list[ConsumerRecord]]:
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout_ms / 1000
-        places = partitions or tuple(self._positions)
         while True:
             await asyncio.sleep(self._conditions.fetch_s())
-            found = self._take(places, max_records or 1 << 30) if self._broker.available else {}
+            found = self._take(partitions, max_records or 1 << 30) if self._broker.available else {}
             left = until - loop.time()
             if found or left <= 0:
                 return found
-            await self._broker.appended(frozenset(places), left)
+            await self._more(left)
 
-    def _take(self, places: Sequence[TopicPartition], most: int) -> dict[TopicPartition, list[ConsumerRecord]]:
-        self._first = (self._first + 1) % max(1, len(places))
+    async def _more(self, timeout_s: float) -> None:
+        """Returns at the next record of an assigned partition, or after the timeout."""
+        loop = asyncio.get_running_loop()
+        waiter = self._waiter = loop.create_future()
+        timer = loop.call_later(timeout_s, _wake, waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+
+    def _take(self, asked: Sequence[TopicPartition], most: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Each time another partition comes first, as the order of the fresh ones changes with what is taken."""
         found: dict[TopicPartition, list[ConsumerRecord]] = {}
-        for place in (*places[self._first :], *places[: self._first]):
+        for place in list(self._fresh):
+            if asked and place not in asked:
+                continue
+            if most <= 0 or (found and self._conditions.holds_back()):
+                continue
+            del self._fresh[place]
             partition = self._broker.partition(place)
-            position = self._positions[place]
-            if most <= 0 or position >= partition.end or (found and self._conditions.holds_back()):
+            position = self._positions.get(place, partition.end)
+            if position >= partition.end:
                 continue
             start = partition.index(position)
             records = partition.records[start : start + most]
             self._positions[place] = records[-1].offset + 1 if records else partition.end
+            if self._positions[place] < partition.end:
+                self._fresh[place] = None
             if records:
                 found[place] = records
                 most -= len(records)
         return found
+
+
+@lru_cache(maxsize=4096)
+def _hashed(key: bytes) -> int:
+    """As Kafka's default partitioner."""
+    return int(murmur2(key)) & 0x7FFFFFFF
 
 
 def _acknowledge(taken: list[tuple[ConsumerRecord, "asyncio.Future[Any]"]]) -> None:

@@ -61,7 +61,16 @@ class _Step(asyncio.TimerHandle):
     def __init__(
         self, when: float, callback: Callable[..., Any], args: Any, loop: VirtualLoop, context: Context, owner: Process
     ) -> None:
-        super().__init__(when, callback, args, loop, context)
+        # What asyncio's handles do at length: a run makes tens of thousands of these.
+        self._callback = callback
+        self._args = args
+        self._context = context
+        self._loop = loop
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+        self._when = when
+        self._scheduled = False
         self.process = owner
 
 

@@ -51,6 +51,7 @@ from venue.instruments import LISTED
 
 VENUE, ACCOUNT = "paper", "main"
 SESSION_S = 8.0
+DRAIN_S = 5.0
 GRID_ENDS_S = 15.0
 """After the quiet begins: its orders are cancelled then."""
 GRID = {"levels": "3", "interval_bps": "8", "order_notional": "100", "max_position_notional": "600"}
@@ -111,7 +112,9 @@ class World:
         self.gateway = self._machine("gateway", "gateway", self._gateway)
         self.group = Group(loop, self.weather.stream("group"), SESSION_S)
         self.rows = MemoryRows()
-        self.machines = {"gateway": self.gateway, "projector": self._machine("projector", "projector", self._projector)}
+        self.machines = {"gateway": self.gateway}
+        if plan.projector:
+            self.machines["projector"] = self._machine("projector", "projector", self._projector)
         for number in range(plan.agents):
             name = f"agents-{number}"
             self.machines[name] = self._machine(name, "agents", partial(self._agents, name))
@@ -143,6 +146,9 @@ class World:
         self._control(deactivate=DeactivateSymbol())
         await asyncio.sleep(self.plan.duration_s - self.loop.time())
         self._ask()
+        if self.gateway.life is not None:
+            self.loop.pause(self.gateway.life.process)  # it says nothing new while the others catch up
+        await asyncio.sleep(DRAIN_S)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -291,7 +297,8 @@ class World:
         books.positions = {partition: offset for (_, _, partition), offset in rows.positions.items()}
         books.marks = {symbol: trade_id for (_, symbol), trade_id in rows.marks.items()}
         history.agent_states = self._agent_states()
-        history.projected = Projected(dict(self.rows.offsets), _rows(self.rows), self._rebuilt())
+        if self.plan.projector:
+            history.projected = Projected(dict(self.rows.offsets), _rows(self.rows), self._rebuilt())
         return history
 
     def _agent_states(self) -> dict[tuple[str, str], AgentState]:

@@ -121,7 +121,7 @@ class Evidence:
         """Whether another gateway may have spoken at the later time, one that repeats what it cannot know was said."""
         if any(earlier_s < life.started_s <= later_s for life in self.gateways):
             return True
-        return sum(_alive(life, later_s) for life in self.gateways) > 1
+        return any(sum(_alive(life, at_s) for life in self.gateways) > 1 for at_s in (earlier_s, later_s))
 
     def _read_intents(self) -> None:
         here = (self.history.venue, self.history.account)

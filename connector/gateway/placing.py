@@ -186,9 +186,7 @@ class Placing:
             if order.status == ORDER_STATUS_DENIED:
                 desk.journal.write([as_update(order, source=ORDER_SOURCE_GATEWAY)], orders=[order])
             else:
-                if desk.clock.monotonic() - begin > desk.settings.claim_fresh_s:
-                    await desk.group.flush()
-                await self._send(order.id, kill_mark, call)
+                await self._send(order.id, kill_mark, call, owned_s=begin)
             await desk.journal.said()
             return self._order(order.id), False
         finally:
@@ -203,12 +201,17 @@ class Placing:
         else:
             orders.forget(taken.id)
 
-    async def _send(self, client_order_id: str, kill_mark: tuple[int, int], call: BatchCall | None) -> None:
+    async def _send(
+        self, client_order_id: str, kill_mark: tuple[int, int], call: BatchCall | None, *, owned_s: float
+    ) -> None:
+        """`owned_s`: since when, on the monotonic clock, the account is not known to be still ours."""
         desk = self._desk
         request = self._order(client_order_id).request
         metrics.ORDERS_PLACED.labels(request.symbol).inc()
 
         async def once(place: Callable[[OrderRequest], Awaitable[VenueOrder]]) -> VenueOrder:
+            nonlocal owned_s
+            owned_s = await self._still_ours(owned_s)
             order = self._order(client_order_id)
             if order.cancel_requested:
                 raise _CanceledBeforeSentError("cancelled before it was sent")
@@ -250,9 +253,21 @@ class Placing:
         except (VenueRejectedError, NotSentError, RateLimitedError) as error:
             self._refused(client_order_id, error)
         except Exception as error:  # noqa: BLE001  whatever it was, the request may have arrived
+            desk.background.check()  # a gateway that has ended says nothing more
             self._uncertain(client_order_id, error)
         else:
             self._answered(client_order_id, answer)
+
+    async def _still_ours(self, owned_s: float) -> float:
+        """Before every try: whoever took over while it waited has concluded on the order by now. Raises FencedError.
+
+        Returns since when the account is not known to be ours: no longer ago than a claim is fresh.
+        """
+        desk = self._desk
+        while (now_s := desk.clock.monotonic()) - owned_s > desk.settings.claim_fresh_s:
+            await desk.group.flush()
+            owned_s = now_s
+        return owned_s
 
     def _answered(self, client_order_id: str, answer: VenueOrder) -> None:
         order = self._order(client_order_id)

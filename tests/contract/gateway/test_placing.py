@@ -11,7 +11,7 @@ from connector.errors import (
     OutcomeUnknownError,
     RateLimitedError,
 )
-from connector.gateway.errors import AlreadyExistsError
+from connector.gateway.errors import AlreadyExistsError, FencedError
 from connector.gateway.settings import RiskLimits
 from tests.contract.gateway.conftest import Stage
 from tests.unit.connector.gateway.given import OTHER_SYMBOL, SYMBOL, ours, request
@@ -232,3 +232,16 @@ async def test_a_caller_that_gives_up_does_not_stop_its_order(stage: Stage) -> N
     hold.set()
     await stage.log.until_status(ours(1), ORDER_STATUS_ACCEPTED)
     assert (await gateway.place(request(1))).existing
+
+
+async def test_a_try_after_a_back_off_is_not_made_once_another_gateway_took_over(stage: Stage) -> None:
+    """WF-3, ORD-5: the successor concludes on the order while this one waits; a late send would be a second life."""
+    stage.venue.script.append(Behaviour(raises=NotSentError("connection refused")))
+    first = await stage.gateway(settings={"retry": {"initial_s": 60, "jitter": 0}})
+    placing = asyncio.create_task(first.place(request(1)))
+    await stage.clock.until_slept(60)
+    await stage.gateway()
+    with pytest.raises(FencedError):
+        await placing
+    assert stage.venue.placed == {}
+    await stage.crash(first)

@@ -9,6 +9,7 @@ SPEED = 200
 class QuickClock:
     def __init__(self) -> None:
         self.slept: list[float] = []
+        self._changed = asyncio.Condition()
 
     def now_ns(self) -> int:
         return time.time_ns()
@@ -18,4 +19,11 @@ class QuickClock:
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        async with self._changed:
+            self._changed.notify_all()
         await asyncio.sleep(seconds / SPEED)
+
+    async def until_slept(self, seconds: float) -> None:
+        """Returns once somebody has begun to wait so long."""
+        async with self._changed:
+            await asyncio.wait_for(self._changed.wait_for(lambda: seconds in self.slept), 20)

@@ -25,6 +25,7 @@ _COMMANDS: Final = (
     "tapeline.commands.kill",
     "tapeline.commands.rebuild",
     "tapeline.commands.bench",
+    "tapeline.commands.sim",
     "tapeline.commands.chaos",
 )
 

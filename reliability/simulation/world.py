@@ -85,7 +85,7 @@ class World:
         self.weather = Weather(seed, plan.rates)
         self.history = History(
             seed,
-            plan=plan.told(),
+            plan={**plan.told(), "max_exposure_quote": LIMITS.max_exposure_quote},
             venue=VENUE,
             account=ACCOUNT,
             start_ns=START_NS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from connector.gateway.lifecycle import TERMINAL
-from reliability.simulation.history import BookedOrder, History, LogRecord, ProcessLife
+from reliability.simulation.history import BookedOrder, History, LogRecord
 from topics.catalogue import BY_NAME, INTENTS, ORDERS, Topic
 from topics.codec import decode
 from topics.errors import MalformedRecordError
@@ -117,11 +117,14 @@ class Evidence:
         """The ledger holds an offset beyond this intent."""
         return said.record.offset < self.history.ledger.positions.get(said.record.partition, 0)
 
-    def restarted_between(self, earlier_s: float, later_s: float) -> bool:
-        """Whether another gateway may have spoken at the later time, one that repeats what it cannot know was said."""
-        if any(earlier_s < life.started_s <= later_s for life in self.gateways):
-            return True
-        return any(sum(_alive(life, at_s) for life in self.gateways) > 1 for at_s in (earlier_s, later_s))
+    def two_spoke(self, earlier_s: float, later_s: float) -> bool:
+        """Whether more than one gateway lived between the two times: one repeats what it cannot know was said."""
+        lives = [
+            life
+            for life in self.gateways
+            if life.started_s <= later_s and (life.ended_s is None or earlier_s <= life.ended_s)
+        ]
+        return len(lives) > 1
 
     def _read_intents(self) -> None:
         here = (self.history.venue, self.history.account)
@@ -150,7 +153,3 @@ def status_name(status: int) -> str:
 
 def side_name(side: int) -> str:
     return Side.Name(Side.ValueType(side)).removeprefix("SIDE_")
-
-
-def _alive(life: ProcessLife, at_s: float) -> bool:
-    return life.started_s <= at_s and (life.ended_s is None or at_s <= life.ended_s)

@@ -51,7 +51,7 @@ def _said_twice(evidence: Evidence) -> Iterator[Violation]:
     """One gateway says an execution once; the next one may say it again."""
     for (symbol, trade_id), said in evidence.said_fills.items():
         for before, again in pairwise(said):
-            if not evidence.restarted_between(before.at_s, again.at_s):
+            if not evidence.two_spoke(before.at_s, again.at_s):
                 yield Violation(
                     "fill-twice", f"{again.place}: {symbol} trade {trade_id} was said already at {before.place}"
                 )

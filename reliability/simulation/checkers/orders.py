@@ -16,7 +16,7 @@ from topics.v1.intents_pb2 import Intent
 
 PLACE = "place"
 CANCEL = "cancel"
-ACCEPTED = "accepted"
+ACCEPTED = frozenset({"accepted", "done"})
 
 
 def check(evidence: Evidence) -> Iterator[Violation]:
@@ -42,7 +42,7 @@ def _sent_again(evidence: Evidence) -> Iterator[Violation]:
         if request.kind != PLACE:
             continue
         for earlier in placed[request.client_order_id]:
-            if earlier.answer == ACCEPTED:
+            if earlier.answer in ACCEPTED:
                 yield Violation(
                     "sent-again",
                     f"{request.client_order_id} was sent by {request.process} at {request.sent_s:.3f} s although "

@@ -2,7 +2,7 @@
 
 The ledger has one owner at a time and is judged without allowance. The log is told at least once: a gateway that starts
 repeats what the ledger does not know was said, from the state the ledger holds. So an update that goes back is allowed
-where a gateway began between the two, or where two lived at once; no reader takes it for news.
+where more than one gateway lived between the two; no reader takes it for news.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _log(evidence: Evidence) -> Iterator[Violation]:
 
 def _news(evidence: Evidence, name: str, before: Said[OrderUpdate], said: Said[OrderUpdate]) -> Iterator[Violation]:
     old, new = before.message, said.message
-    repeated = evidence.restarted_between(before.at_s, said.at_s)
+    repeated = evidence.two_spoke(before.at_s, said.at_s)
     if new.filled_lots < old.filled_lots and not repeated:
         yield Violation(
             "remaining", f"{said.place}: {name} has {new.filled_lots} lots filled, after {old.filled_lots} before"

@@ -1,7 +1,7 @@
 """Wires the connector and runs it until SIGTERM or SIGINT, or until a part fails (crash-only).
 
-Order at the start: key and instruments, log, ledger and reconciliation, streams, intents, gRPC. Nothing is placed
-before the gateway knows what is open at the venue.
+Order at the start: key and instruments, kill switch, log, ledger and reconciliation, streams, intents, gRPC. Nothing is
+placed before the gateway knows what is open at the venue.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from connector.gateway import crash_points
 from connector.gateway.clock import SystemClock
 from connector.gateway.gateway import Gateway
 from connector.gateway.postgres_ledger import PostgresLedger
+from connector.kill_at_start import cancel_if_killed
 from connector.publisher import Publisher
 from connector.pumps import Pumps
 from connector.sequences import resume
@@ -71,6 +72,7 @@ async def _serve(
         port = CcxtVenue(settings.venue)
         stack.push_async_callback(port.close)
         instruments = {instrument.symbol: instrument for instrument in await _start_venue(port, settings)}
+        await cancel_if_killed(port, dsn, instruments)
         publisher = await _publisher(stack, settings, log, instruments)
         gateway = Gateway(
             port=port,

@@ -1,6 +1,6 @@
 """Fills: each execution once, by venue, symbol and trade id (ORD-4). Repeats add but a missing client order id."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import NamedTuple
 
 from projections.reading import OWNERSHIPS, SIDES, decimal, name_of, scale_of
@@ -8,6 +8,8 @@ from projections.rows import Place, Rows, Table
 from topics.errors import MalformedRecordError
 from topics.v1.common_pb2 import SIDE_BUY, SIDE_SELL
 from topics.v1.orders_pb2 import OrderUpdate
+
+_EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
 class FillRow(NamedTuple):
@@ -29,9 +31,23 @@ class FillRow(NamedTuple):
     realized_pnl: Decimal
     maker: bool
     time_ms: int
+    synthetic: bool
+    covered_lots: int
+    covered_price_ticks: int
     topic: str
     partition: int
     offset: int
+
+    @property
+    def moved_lots(self) -> int:
+        """By how much the position moves: less where synthetic fills moved it before (ORD-5)."""
+        return self.quantity_lots - self.covered_lots
+
+    @property
+    def value(self) -> Decimal:
+        """Quote currency exchanged by what moves, unsigned: what a synthetic fill assumed is set against the truth."""
+        lots_value = self.price_ticks * self.quantity_lots - self.covered_price_ticks * self.covered_lots
+        return _EXACT.multiply(Decimal(lots_value), _EXACT.multiply(self.tick_size, self.lot_size))
 
 
 FILLS = Table("fills", FillRow, key_size=3)
@@ -60,6 +76,11 @@ def _as_row(update: OrderUpdate, place: Place) -> FillRow:
             f"a fill of {update.venue}:{update.symbol} has trade id {fill.trade_id!r}, {fill.quantity_lots} lots, "
             f"side {update.side}: it cannot be booked"
         )
+    if not 0 <= fill.covered_lots <= fill.quantity_lots:
+        raise MalformedRecordError(
+            f"fill {fill.trade_id} of {update.venue}:{update.symbol} says {fill.covered_lots} of its "
+            f"{fill.quantity_lots} lots were booked before: it cannot be booked"
+        )
     scale = scale_of(update.grain)
     return FillRow(
         update.venue,
@@ -80,5 +101,8 @@ def _as_row(update: OrderUpdate, place: Place) -> FillRow:
         decimal(fill.realized_pnl, "realised pnl"),
         fill.maker,
         fill.time_ms,
+        fill.synthetic,
+        fill.covered_lots,
+        fill.covered_price_ticks,
         *place,
     )

@@ -43,15 +43,15 @@ def key_of(update: OrderUpdate) -> tuple[str, str, str, str, int]:
 def fold(rows: Rows[TradingMinuteRow], fill: FillRow) -> None:
     key = (fill.venue, fill.account, fill.symbol, fill.fee_asset, minute_of(fill.time_ms))
     row = rows.get(*key)
-    value = fill.price_ticks * fill.tick_size * fill.quantity_lots * fill.lot_size
+    value, executions = fill.value, int(not fill.synthetic)
     place = (fill.topic, fill.partition, fill.offset)
     if row is None:
-        rows.put(TradingMinuteRow(*key, 1, value, fill.fee, fill.realized_pnl, *place))
+        rows.put(TradingMinuteRow(*key, executions, value, fill.fee, fill.realized_pnl, *place))
         return
     rows.put(
         TradingMinuteRow(
             *key,
-            row.fills + 1,
+            row.fills + executions,
             row.volume + value,
             row.fees + fill.fee,
             row.realized_pnl + fill.realized_pnl,

@@ -61,7 +61,8 @@ def fold_fees(rows: Rows[FeeRow], fill: FillRow) -> None:
 
 def evolve(row: PositionRow, fill: FillRow) -> PositionRow:
     """The position after one more fill."""
-    bought = fill.quantity_lots * fill.lot_size if fill.side == "BUY" else -fill.quantity_lots * fill.lot_size
+    sign = 1 if fill.side == "BUY" else -1
+    bought = sign * fill.moved_lots * fill.lot_size
     price = fill.price_ticks * fill.tick_size
     quantity = _EXACT.add(row.quantity, bought)
     lots = _EXACT.divide(quantity, fill.lot_size)
@@ -70,16 +71,15 @@ def evolve(row: PositionRow, fill: FillRow) -> PositionRow:
             f"the position of {fill.venue}:{fill.symbol} would be {quantity}, "
             f"no multiple of the lot size {fill.lot_size}"
         )
-    value = _EXACT.multiply(price, bought)
     return row._replace(
         quantity_lots=int(lots),
         lot_size=fill.lot_size,
         quantity=quantity,
         average_entry=_average_entry(row, bought, price),
-        cash_flow=_EXACT.subtract(row.cash_flow, value),
+        cash_flow=_EXACT.subtract(row.cash_flow, sign * fill.value),
         realized_pnl=_EXACT.add(row.realized_pnl, fill.realized_pnl),
-        volume=_EXACT.add(row.volume, abs(value)),
-        fills=row.fills + 1,
+        volume=_EXACT.add(row.volume, fill.value),
+        fills=row.fills + (not fill.synthetic),
         time_ms=max(row.time_ms, fill.time_ms),
         topic=fill.topic,
         partition=fill.partition,

@@ -8,6 +8,7 @@ from hashlib import sha256
 
 CLIENT_ORDER_ID_PREFIX = "tl"
 CLIENT_ORDER_ID_LENGTH = 28
+SYNTHETIC_PREFIX = "R"
 
 
 def client_order_id(*, strategy: str, venue: str, symbol: str, slot: int, side: str, epoch: int, attempt: int) -> str:
@@ -22,6 +23,12 @@ def client_order_id(*, strategy: str, venue: str, symbol: str, slot: int, side: 
 def is_ours(client_order_id: str) -> bool:
     """Whether an order at the venue can be one of ours (ORD-6: others are foreign and never touched)."""
     return len(client_order_id) == CLIENT_ORDER_ID_LENGTH and client_order_id.startswith(CLIENT_ORDER_ID_PREFIX)
+
+
+def synthetic_trade_id(*parts: object) -> str:
+    """Names an execution that reconciliation made: the same finding makes the same id. No venue's trade id has letters
+    of this length."""
+    return SYNTHETIC_PREFIX + _digest("\x1f".join(str(part) for part in parts))
 
 
 def event_id(*parts: object) -> str:

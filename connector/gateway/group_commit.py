@@ -17,6 +17,7 @@ from connector.gateway.intent_progress import IntentProgress
 from connector.gateway.ledger import Batch, IntentPosition, Ledger
 from connector.gateway.lifecycle import Order
 from connector.port import VenueFill
+from topics.v1.orders_pb2 import OrderUpdate
 
 
 class GroupCommit:
@@ -57,12 +58,33 @@ class GroupCommit:
         self._wake.set()
         await future
 
-    def change(self, orders: Sequence[Order], fills: Sequence[VenueFill], marks: dict[str, str]) -> None:
-        """Soon durable. For what was said on the log already."""
+    def change(
+        self,
+        orders: Sequence[Order],
+        fills: Sequence[VenueFill],
+        marks: dict[str, str],
+        *,
+        said: Sequence[OrderUpdate] = (),
+    ) -> None:
+        """Soon durable. For what was said on the log already; `said`: corrections."""
+        self._batch.said_corrections.extend((update.symbol, update.fill.trade_id) for update in said)
         self._batch.changes.update({order.id: order for order in orders})
         self._batch.fills.extend(fills)
         self._batch.marks.update(marks)
         self._soon()
+
+    async def correct(self, corrections: Sequence[OrderUpdate]) -> None:
+        """Durable when it returns; to be said then."""
+        self._batch.corrections.extend(corrections)
+        await self.flush()
+
+    def begin_positions(self, lots: dict[str, int]) -> "asyncio.Future[None]":
+        """In line at once, before any execution booked after this call. `lots` by symbol."""
+        self._batch.begun_positions.update(lots)
+        future = self._future()
+        self._waiting.append(future)
+        self._wake.set()
+        return future
 
     def skip(self, position: IntentPosition | None) -> None:
         """An intent that needs nothing durable but its own offset."""

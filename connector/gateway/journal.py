@@ -24,6 +24,7 @@ class _Page:
     orders: list[Order] = field(default_factory=list)
     fills: list[VenueFill] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
+    corrections: list[OrderUpdate] = field(default_factory=list)
     waiting: list["asyncio.Future[None]"] = field(default_factory=list)
 
 
@@ -46,8 +47,14 @@ class Journal:
         orders: Sequence[Order] = (),
         fills: Sequence[VenueFill] = (),
         marks: dict[str, str] | None = None,
+        corrections: Sequence[OrderUpdate] = (),
     ) -> None:
-        """`orders`: of ours, as the updates leave them. `marks`: true once everything written so far is said."""
+        """`orders`: of ours, as the updates leave them. `marks`: true once everything written so far is said.
+
+        `corrections`: those of the updates that only we say. They are durable before they are said, for what the venue
+        says later builds on them.
+        """
+        self._page.corrections.extend(corrections)
         self._page.updates.extend(updates)
         self._page.orders.extend(orders)
         self._page.fills.extend(fills)
@@ -71,6 +78,8 @@ class Journal:
     async def _turn(self) -> None:
         page, self._page = self._page, _Page()
         try:
+            if page.corrections:
+                await self._group.correct(page.corrections)
             if page.updates:
                 reach("before_log")
                 await self._publish(page.updates)
@@ -81,8 +90,8 @@ class Journal:
                 if not future.done():
                     future.cancel() if isinstance(error, asyncio.CancelledError) else future.set_exception(error)
             raise
-        if page.orders or page.fills or page.marks:
-            self._group.change(page.orders, page.fills, page.marks)
+        if page.orders or page.fills or page.marks or page.corrections:
+            self._group.change(page.orders, page.fills, page.marks, said=page.corrections)
         for future in page.waiting:
             if not future.done():
                 future.set_result(None)

@@ -5,13 +5,14 @@ once another gateway has started on the same account, or deny its claims once th
 else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from connector.gateway.kill_state import KillState
 from connector.gateway.lifecycle import Order
 from connector.port import VenueFill
+from topics.v1.orders_pb2 import OrderUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,9 @@ class Batch:
     `claims`: orders to insert unless their id is taken. `cancels`: client order ids whose cancellation was asked for.
     `changes`: newest state of orders already claimed, by client order id, said on the log before. `fills`: executions
     said on the log. `positions`: next offset to read by (topic, partition). `marks`: by symbol, the trade id up to
-    which every execution was fetched from the venue.
+    which every execution was fetched from the venue. `begun_positions`: by symbol, the position in lots from which
+    executions are counted; taken before the fills of this batch. `corrections`: updates with a synthetic fill, to be
+    said; `said_corrections`: those that were, by (symbol, trade id).
     """
 
     claims: list[Order] = field(default_factory=list)
@@ -39,6 +42,9 @@ class Batch:
     fills: list[VenueFill] = field(default_factory=list)
     positions: dict[tuple[str, int], int] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
+    begun_positions: dict[str, int] = field(default_factory=dict)
+    corrections: list[OrderUpdate] = field(default_factory=list)
+    said_corrections: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Ledger(Protocol):
@@ -64,6 +70,18 @@ class Ledger(Protocol):
 
     async def fill_marks(self) -> dict[str, str]:
         """By symbol, as in Batch.marks; an empty trade id: from the account's first execution on."""
+
+    async def booked_positions(self) -> dict[str, int]:
+        """Lots by symbol: what it began with and every fill of a Batch since, each once. None where it never began."""
+
+    async def known_trades(self, symbol: str, trade_ids: Sequence[str]) -> set[str]:
+        """Those of them whose fill is in the ledger."""
+
+    async def unsaid_corrections(self) -> list[OrderUpdate]:
+        """In the order they were made."""
+
+    async def adjustments(self) -> dict[str, int]:
+        """By symbol, how many corrections named no order."""
 
     @property
     def kill(self) -> KillState:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from connector.port import OrderRequest, VenueFill, VenueOrder
 from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, Grain, OrderType, Side, TimeInForce
 from topics.v1.orders_pb2 import (
+    ORDER_SOURCE_RECONCILIATION,
     ORDER_STATUS_ACCEPTED,
     ORDER_STATUS_CANCELED,
     ORDER_STATUS_CLAIMED,
@@ -21,6 +22,7 @@ from topics.v1.orders_pb2 import (
     ORDER_STATUS_REJECTED,
     ORDER_STATUS_SENT,
     ORDER_STATUS_UNKNOWN,
+    OWNERSHIP_FOREIGN,
     OWNERSHIP_OURS,
     Fill,
     OrderSource,
@@ -49,7 +51,10 @@ CONCLUDED = frozenset({NOT_RECEIVED, VANISHED, CANCELED_BEFORE_SENT, "NOT_SENT",
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`filled_lots` is the highest cumulative quantity heard of, `booked_lots` the sum of the fills seen, each once."""
+    """`filled_lots` is the highest cumulative quantity heard of, `booked_lots` the sum of the fills seen, each once.
+
+    `synthetic_lots` of the booked ones the venue has not listed an execution for yet; `synthetic_ticks`: their price.
+    """
 
     venue: str
     account: str
@@ -63,6 +68,8 @@ class Order:
     venue_order_id: str = ""
     filled_lots: int = 0
     booked_lots: int = 0
+    synthetic_lots: int = 0
+    synthetic_ticks: int = 0
     trade_ids: frozenset[str] = frozenset()
     cancel_requested: bool = False
     reason_code: str = ""
@@ -147,19 +154,33 @@ def decide(order: Order, news: News, *, source: int, now_ns: int) -> list[OrderU
 
 
 def evolve(order: Order, update: OrderUpdate) -> Order:
-    booked = update.HasField("fill") and update.fill.trade_id not in order.trade_ids
+    if update.HasField("fill") and update.fill.trade_id not in order.trade_ids:
+        order = _booked(order, update.fill)
     return replace(
         order,
         status=update.status,
         venue_order_id=update.venue_order_id,
         filled_lots=max(order.filled_lots, update.filled_lots),
-        booked_lots=order.booked_lots + (update.fill.quantity_lots if booked else 0),
-        trade_ids=order.trade_ids | {update.fill.trade_id} if booked else order.trade_ids,
         reason_code=update.reason_code,
         reason=update.reason,
         time_ms=max(order.time_ms, update.time_ms),
         answered_ns=update.answered_ns,
     )
+
+
+def _booked(order: Order, fill: Fill) -> Order:
+    return replace(
+        order,
+        booked_lots=order.booked_lots + moved_lots(fill),
+        synthetic_lots=order.synthetic_lots + (fill.quantity_lots if fill.synthetic else -fill.covered_lots),
+        synthetic_ticks=fill.price_ticks if fill.synthetic else order.synthetic_ticks,
+        trade_ids=order.trade_ids | {fill.trade_id},
+    )
+
+
+def moved_lots(fill: Fill) -> int:
+    """By how much the position moves: less than the execution where a synthetic one moved it before."""
+    return fill.quantity_lots - fill.covered_lots
 
 
 def sent(order: Order, now_ns: int) -> Order:
@@ -201,6 +222,26 @@ def adopted(report: VenueOrder, *, venue: str, account: str, grain: Grain, owner
         lot_size=grain.lot_size,
         ownership=ownership,
         claimed_ns=now_ns if ownership == OWNERSHIP_OURS else 0,
+    )
+
+
+def alone(execution: VenueFill, *, venue: str, account: str, grain: Grain, code: str, reason: str) -> OrderUpdate:
+    """An execution that names no order: nobody knows of one. Foreign, and no row of orders."""
+    return OrderUpdate(
+        venue=venue,
+        symbol=execution.symbol,
+        account=account,
+        time_ms=execution.fill.time_ms,
+        side=Side.ValueType(execution.side),
+        grain=grain,
+        quantity_lots=execution.fill.quantity_lots,
+        filled_lots=execution.fill.quantity_lots,
+        status=ORDER_STATUS_FILLED,
+        reason_code=code,
+        reason=reason,
+        fill=execution.fill,
+        source=ORDER_SOURCE_RECONCILIATION,
+        ownership=OWNERSHIP_FOREIGN,
     )
 
 
@@ -269,7 +310,8 @@ def _on_found(order: Order, news: Found, source: int, now_ns: int) -> list[Order
 def _on_fill(order: Order, news: VenueFill, source: int, now_ns: int) -> list[OrderUpdate]:
     if news.fill.trade_id in order.trade_ids:
         return []
-    booked = order.booked_lots + news.fill.quantity_lots
+    fill = _less_covered(order, news.fill)
+    booked = order.booked_lots + moved_lots(fill)
     filled = min(order.request.quantity_lots, max(order.filled_lots, booked))
     update = _said(
         order,
@@ -280,10 +322,21 @@ def _on_fill(order: Order, news: VenueFill, source: int, now_ns: int) -> list[Or
         venue_order_id=order.venue_order_id or news.venue_order_id,
         code=order.reason_code if order.terminal else "",
         reason=order.reason if order.terminal else "",
-        time_ms=news.fill.time_ms,
-        fill=news.fill,
+        time_ms=fill.time_ms,
+        fill=fill,
     )
     return [update]
+
+
+def _less_covered(order: Order, fill: Fill) -> Fill:
+    """A true execution that comes after a synthetic one of the same order stood in for it doubles nothing."""
+    covered = 0 if fill.synthetic else min(fill.quantity_lots, order.synthetic_lots)
+    if not covered:
+        return fill
+    told = Fill()
+    told.CopyFrom(fill)
+    told.covered_lots, told.covered_price_ticks = covered, order.synthetic_ticks
+    return told
 
 
 def _status(order: Order, filled: int, told: int) -> int:

@@ -13,7 +13,7 @@ from connector.gateway import metrics
 from connector.gateway.clock import Clock
 from connector.gateway.exposure import SymbolExposure
 from connector.gateway.journal import Journal
-from connector.gateway.lifecycle import News, Order, decide, evolve
+from connector.gateway.lifecycle import News, Order, decide, evolve, moved_lots
 from connector.port import VenueFill
 from topics.v1.orders_pb2 import ORDER_STATUS_FILLED, ORDER_STATUS_UNKNOWN, OrderUpdate
 
@@ -57,6 +57,10 @@ class LiveOrders:
         claimed = [self._orders[key].claimed_ns for key in self._unknown if key in self._orders]
         return max(0.0, (self._clock.now_ns() - min(claimed)) / 1e9) if claimed else 0.0
 
+    def short_of_fills(self, symbol: str) -> list[Order]:
+        """Filled further than executions were told, ended or not."""
+        return [it for it in self._orders.values() if it.symbol == symbol and it.filled_lots > it.booked_lots]
+
     def awaiting_fills(self) -> list[Order]:
         return [order for order in self._orders.values() if order.terminal and not order.settled]
 
@@ -91,17 +95,19 @@ class LiveOrders:
         self.put(after)
         fills = []
         if isinstance(news, VenueFill):
-            fills.append(replace(news, client_order_id=client_order_id))
-            self.book(news)
+            fills = [replace(news, client_order_id=client_order_id, fill=update.fill) for update in updates]
+            for fill in fills:
+                self.book(fill)
         if after.status == ORDER_STATUS_FILLED and order.status != ORDER_STATUS_FILLED:
             metrics.ORDERS_FILLED.labels(after.symbol).inc()
-        self._journal.write(updates, orders=[after], fills=fills)
+        corrections = [update for update in updates if update.fill.synthetic]
+        self._journal.write(updates, orders=[after], fills=fills, corrections=corrections)
         return updates
 
     def book(self, execution: VenueFill) -> None:
         """Moves the position; for executions of others on this account too. Each execution once."""
         if exposure := self.exposures.get(execution.symbol):
-            exposure.book(execution.side, execution.fill.quantity_lots)
+            exposure.book(execution.side, moved_lots(execution.fill))
 
     def begin_flight(self, client_order_id: str) -> None:
         self._flights[client_order_id] = asyncio.get_running_loop().create_future()

@@ -3,14 +3,17 @@
 Several gateways share one `MemoryDatabase`, as processes share one Postgres. It must not be used to trade.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from connector.gateway.errors import FencedError
 from connector.gateway.kill_state import KillState, denied, refuses
 from connector.gateway.ledger import Batch
-from connector.gateway.lifecycle import Order
+from connector.gateway.lifecycle import Order, moved_lots
 from connector.port import VenueFill
+from topics.v1.common_pb2 import SIDE_BUY
+from topics.v1.orders_pb2 import OrderUpdate
 
 
 @dataclass(slots=True)
@@ -22,6 +25,10 @@ class MemoryDatabase:
     fills: dict[tuple[str, str, str], VenueFill] = field(default_factory=dict)
     positions: dict[tuple[str, str, int], int] = field(default_factory=dict)
     marks: dict[tuple[str, str], str] = field(default_factory=dict)
+    booked: dict[tuple[str, str], int] = field(default_factory=dict)
+    begun: set[tuple[str, str]] = field(default_factory=set)
+    corrections: dict[tuple[str, str, str], OrderUpdate] = field(default_factory=dict)
+    said: set[tuple[str, str, str]] = field(default_factory=set)
     epochs: dict[str, int] = field(default_factory=dict)
     kills: dict[str, list[KillState]] = field(default_factory=dict)
 
@@ -60,8 +67,14 @@ class MemoryLedger:
         for client_order_id in batch.cancels:
             if known := database.orders.get(client_order_id):
                 database.orders[client_order_id] = replace(known, cancel_requested=True)
+        for symbol, lots in batch.begun_positions.items():
+            database.booked[self._owner, symbol] = lots
+            database.begun.add((self._owner, symbol))
+        for correction in batch.corrections:
+            database.corrections.setdefault((self._owner, correction.symbol, correction.fill.trade_id), correction)
+        database.said.update((self._owner, symbol, trade_id) for symbol, trade_id in batch.said_corrections)
         for fill in batch.fills:
-            database.fills.setdefault((self._venue, fill.symbol, fill.fill.trade_id), fill)
+            self._book(fill)
         for client_order_id, order in batch.changes.items():
             self._change(client_order_id, order)
         for (topic, partition), offset in batch.positions.items():
@@ -92,6 +105,25 @@ class MemoryLedger:
     async def fill_marks(self) -> dict[str, str]:
         return {symbol: trade_id for (owner, symbol), trade_id in self._database.marks.items() if owner == self._owner}
 
+    async def booked_positions(self) -> dict[str, int]:
+        begun = self._database.begun
+        return {
+            symbol: lots
+            for (owner, symbol), lots in self._database.booked.items()
+            if owner == self._owner and (owner, symbol) in begun
+        }
+
+    async def known_trades(self, symbol: str, trade_ids: Sequence[str]) -> set[str]:
+        return {it for it in trade_ids if (self._venue, symbol, it) in self._database.fills}
+
+    async def unsaid_corrections(self) -> list[OrderUpdate]:
+        database = self._database
+        return [it for key, it in database.corrections.items() if key[0] == self._owner and key not in database.said]
+
+    async def adjustments(self) -> dict[str, int]:
+        named_none = [it for it in self._database.corrections.items() if not it[1].client_order_id]
+        return dict(Counter(symbol for (owner, symbol, _), _ in named_none if owner == self._owner))
+
     async def kill_state(self) -> KillState:
         self._kill = (self._database.kills.get(self._owner) or [KillState()])[-1]
         return self._kill
@@ -108,6 +140,15 @@ class MemoryLedger:
         turns = self._database.kills.get(self._owner, [])
         turns[:] = [replace(it, verified_ms=time_ms) if it.version == version else it for it in turns]
         await self.kill_state()
+
+    def _book(self, execution: VenueFill) -> None:
+        database = self._database
+        key = (self._venue, execution.symbol, execution.fill.trade_id)
+        if key not in database.fills:
+            database.fills[key] = execution
+            lots = moved_lots(execution.fill) if execution.side == SIDE_BUY else -moved_lots(execution.fill)
+            owner = (self._owner, execution.symbol)
+            database.booked[owner] = database.booked.get(owner, 0) + lots
 
     def _claim(self, batch: Batch, kill: KillState) -> dict[str, Order]:
         existing = {}

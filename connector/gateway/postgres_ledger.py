@@ -4,7 +4,7 @@ A lost connection is an error to the caller, never retried here: nobody knows wh
 the path after a restart (read the rows, look up at the venue) is the safe one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, LiteralString
 
@@ -12,6 +12,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.errors import Error
 from psycopg.rows import dict_row
 
+from connector.gateway import postgres_positions as positions
 from connector.gateway import postgres_rows as rows
 from connector.gateway.errors import FencedError
 from connector.gateway.kill_state import KILLED, KillState, denied
@@ -19,6 +20,7 @@ from connector.gateway.ledger import Batch
 from connector.gateway.lifecycle import Order
 from connector.gateway.postgres_kill import PostgresKill, newest
 from connector.gateway.postgres_schema import FENCED, migrate
+from topics.v1.orders_pb2 import OrderUpdate
 
 # The statements are made of this package's constants; no value is ever part of their text.
 _CLAIMED = f"{rows.IDENTITY}, {rows.PROGRESS}"
@@ -34,10 +36,6 @@ _KILL_VERSION = "SELECT coalesce(max(version), 0) FROM ledger.kill_switch WHERE 
 _CHANGE = (
     f"UPDATE ledger.orders AS it SET {', '.join(map(rows.assignment, rows.names(rows.PROGRESS)))}, epoch = %s "  # noqa: S608
     f"FROM {rows.of_json(f'client_order_id text, {rows.PROGRESS}')} WHERE it.client_order_id = new.client_order_id"
-)
-_BOOK = (
-    f"INSERT INTO ledger.fills ({', '.join(rows.names(rows.FILL))}) "  # noqa: S608
-    f"SELECT * FROM {rows.of_json(rows.FILL)} ON CONFLICT (venue, symbol, trade_id) DO NOTHING"
 )
 _REQUEST_CANCEL = "UPDATE ledger.orders SET cancel_requested = true WHERE client_order_id = ANY(%s)"
 _MOVE = (
@@ -150,6 +148,18 @@ class PostgresLedger:
         )
         return dict(await cursor.fetchall())
 
+    async def booked_positions(self) -> dict[str, int]:
+        return await positions.booked(_open(self._reader), self._owner)
+
+    async def known_trades(self, symbol: str, trade_ids: Sequence[str]) -> set[str]:
+        return await positions.known_trades(_open(self._reader), self._venue, symbol, trade_ids)
+
+    async def unsaid_corrections(self) -> list[OrderUpdate]:
+        return await positions.unsaid(_open(self._reader), self._owner)
+
+    async def adjustments(self) -> dict[str, int]:
+        return await positions.adjustments(_open(self._reader), self._owner)
+
     async def kill_state(self) -> KillState:
         self._kill = await newest(_open(self._reader), self._owner)
         return self._kill
@@ -175,9 +185,7 @@ class PostgresLedger:
             claimed = await connection.execute(_CLAIM, (self._epoch, rows.as_json(claims), self._owner))
         if batch.cancels:
             await connection.execute(_REQUEST_CANCEL, (batch.cancels,))
-        if batch.fills:
-            fills = rows.as_json(rows.fill_row(self._venue, fill) for fill in batch.fills)
-            await connection.execute(_BOOK, (fills,))
+        await positions.write(connection, self._venue, self._owner, batch)
         if batch.changes:
             changes = (
                 {"client_order_id": it.id, **rows.progress(it, settled=it.settled)} for it in batch.changes.values()

@@ -17,11 +17,13 @@ IDENTITY = (
 )
 PROGRESS = (
     "state text, venue_order_id text, filled_lots int8, booked_lots int8, cancel_requested bool, settled bool, "
-    "reason_code text, reason text, time_ms int8, sent_ns int8, answered_ns int8"
+    "reason_code text, reason text, time_ms int8, sent_ns int8, answered_ns int8, synthetic_lots int8, "
+    "synthetic_ticks int8"
 )
 FILL = (
     "venue text, symbol text, trade_id text, client_order_id text, venue_order_id text, side text, price_ticks int8, "
-    "quantity_lots int8, fee text, fee_asset text, realized_pnl text, maker bool, time_ms int8"
+    "quantity_lots int8, fee text, fee_asset text, realized_pnl text, maker bool, time_ms int8, "
+    "synthetic bool, covered_lots int8"
 )
 
 # The words of kill_state.denied and kill_state.kill_text.
@@ -95,6 +97,8 @@ def progress(order: Order, *, settled: bool) -> dict[str, Any]:
         "time_ms": order.time_ms,
         "sent_ns": order.sent_ns,
         "answered_ns": order.answered_ns,
+        "synthetic_lots": order.synthetic_lots,
+        "synthetic_ticks": order.synthetic_ticks,
     }
 
 
@@ -114,6 +118,8 @@ def fill_row(venue: str, execution: VenueFill) -> dict[str, Any]:
         "realized_pnl": fill.realized_pnl,
         "maker": fill.maker,
         "time_ms": fill.time_ms,
+        "synthetic": fill.synthetic,
+        "covered_lots": fill.covered_lots,
     }
 
 
@@ -141,6 +147,8 @@ def order_of(row: dict[str, Any]) -> Order:
         venue_order_id=row["venue_order_id"],
         filled_lots=row["filled_lots"],
         booked_lots=row["booked_lots"],
+        synthetic_lots=row["synthetic_lots"],
+        synthetic_ticks=row["synthetic_ticks"],
         trade_ids=frozenset(row["trade_ids"]),
         cancel_requested=row["cancel_requested"],
         reason_code=row["reason_code"],

@@ -109,6 +109,35 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (account, version)
     );
     """,
+    """
+    -- What reconciliation made up for (ORD-6). positions: begun with the venue's, moved by every fill, each once.
+    ALTER TABLE ledger.orders ADD COLUMN synthetic_lots bigint NOT NULL DEFAULT 0,
+        ADD COLUMN synthetic_ticks bigint NOT NULL DEFAULT 0;
+    ALTER TABLE ledger.fills ADD COLUMN synthetic boolean NOT NULL DEFAULT false,
+        ADD COLUMN covered_lots bigint NOT NULL DEFAULT 0;
+
+    CREATE TABLE ledger.positions (
+        owner         text NOT NULL,
+        symbol        text NOT NULL,
+        position_lots bigint NOT NULL,
+        begun         boolean NOT NULL,
+        PRIMARY KEY (owner, symbol)
+    );
+
+    -- Durable before they are said on the log: told is the OrderUpdate.
+    CREATE TABLE ledger.corrections (
+        owner           text NOT NULL,
+        symbol          text NOT NULL,
+        trade_id        text NOT NULL,
+        number          bigint GENERATED ALWAYS AS IDENTITY,
+        client_order_id text NOT NULL,
+        told            bytea NOT NULL,
+        said            boolean NOT NULL DEFAULT false,
+        made_at         timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (owner, symbol, trade_id)
+    );
+    CREATE INDEX corrections_unsaid ON ledger.corrections (owner) WHERE NOT said;
+    """,
 )
 
 

@@ -11,6 +11,7 @@ from connector.errors import VenueError, VenueRejectedError
 from connector.gateway import metrics
 from connector.gateway.accounts import Positions
 from connector.gateway.cancelling import Cancelling
+from connector.gateway.corrections import Corrections
 from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
 from connector.gateway.lifecycle import Order, Uncertain, as_update, describes
@@ -33,7 +34,7 @@ class Reconciliation:
         self._reports = reports
         self._lookups = lookups
         self._cancelling = cancelling
-        self._positions = positions
+        self._corrections = Corrections(desk, positions)
         self._marks: dict[str, str] = {}
         self._listed: dict[str, deque[tuple[float, str]]] = {}
         self._fills = SharedReads(self._fetch, desk.background, name="executions")
@@ -48,6 +49,7 @@ class Reconciliation:
             self._desk.orders.put(order)
             if order.status == ORDER_STATUS_DENIED:
                 self._desk.journal.write([as_update(order, source=ORDER_SOURCE_RECONCILIATION)], orders=[order])
+        await self._corrections.load()
 
     async def start_up(self) -> int:
         """Everything that must be known before the first placement. Raises VenueError. Returns the corrections."""
@@ -58,13 +60,15 @@ class Reconciliation:
             corrections += await self._all_symbols()
             for symbol, exposure in self._desk.orders.exposures.items():
                 exposure.mark(await self._desk.port.mark_price(symbol))
-            corrections += await self._take_over_positions()
+            corrections += await self._begin_positions()
             return await self._finish(corrections)
 
     async def run(self) -> int:
         """Returns how many updates only this look at the venue brought. Raises VenueError."""
         async with self._lock:
-            return await self._finish(await self._all_symbols())
+            corrections = await self._all_symbols()
+            corrections += await self._corrections.compare_positions(self.fetch_fills)
+            return await self._finish(corrections)
 
     async def fetch_fills(self, symbol: str) -> int:
         """Books what was executed since the mark. Raises VenueError. Returns how many updates it brought."""
@@ -83,6 +87,8 @@ class Reconciliation:
         newest = executions[-1].fill.trade_id if executions else mark
         if not listed or listed[-1][1] != newest:
             listed.append((begun, newest))
+        if self._reports.waits_for_orders(symbol):
+            return corrections
         while listed and listed[0][0] <= begun - self._desk.settings.visibility_delay_s:
             self._marks[symbol] = listed.popleft()[1]
         if self._marks.get(symbol, "") != mark:
@@ -154,6 +160,7 @@ class Reconciliation:
                 corrections += await self._reports.route(found, source=ORDER_SOURCE_RECONCILIATION)
         corrections += await self._foreign(symbol)
         corrections += await self.fetch_fills(symbol)
+        corrections += self._corrections.fill_gaps(symbol)
         for order in orders.open(symbol):
             if order.cancel_requested and not orders.in_flight(order.id):
                 self._cancelling.again(order)
@@ -186,20 +193,11 @@ class Reconciliation:
         self._lookups.watch(missing.id, delay_s=self._desk.settings.visibility_delay_s, missed=1)
         return 0
 
-    async def _take_over_positions(self) -> int:
-        """A snapshot between two looks at the executions that saw nothing new: then it holds all of them."""
-        corrections = 0
-        for _ in range(_SNAPSHOT_TRIES):
-            before = self._booked()
-            snapshot = await self._desk.port.snapshot()
-            for symbol in self._desk.instruments:
-                corrections += await self.fetch_fills(symbol)
-            if self._booked() == before:
-                self._positions.take_over(snapshot)
-                return corrections
-        raise VenueError(
-            f"the position could not be read: executions came in between {_SNAPSHOT_TRIES} times; will be tried again"
-        )
-
-    def _booked(self) -> dict[str, int]:
-        return {symbol: exposure.position_lots for symbol, exposure in self._desk.orders.exposures.items()}
+    async def _begin_positions(self) -> int:
+        corrections = await self._corrections.begin_positions(self.fetch_fills, tries=_SNAPSHOT_TRIES)
+        if corrections is None:
+            raise VenueError(
+                f"the position could not be read: executions came in between {_SNAPSHOT_TRIES} times; will be tried "
+                "again"
+            )
+        return corrections

@@ -11,7 +11,18 @@ from connector.errors import VenueError
 from connector.gateway import metrics
 from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
-from connector.gateway.lifecycle import CONCLUDED, TERMINAL, Found, News, Order, adopted, decide, describes, evolve
+from connector.gateway.lifecycle import (
+    CONCLUDED,
+    TERMINAL,
+    Found,
+    News,
+    Order,
+    adopted,
+    alone,
+    decide,
+    describes,
+    evolve,
+)
 from connector.port import OrderReport, VenueFill, VenueOrder
 from observability.logs import get_logger
 from topics.identifiers import is_ours
@@ -19,6 +30,7 @@ from topics.v1.orders_pb2 import ORDER_STATUS_SENT, OWNERSHIP_FOREIGN, OWNERSHIP
 
 _log = get_logger(__name__)
 _FOREIGN_IN_MEMORY = 5_000
+_STRAYS_IN_MEMORY = 50_000
 
 
 class Reports:
@@ -26,7 +38,8 @@ class Reports:
         self._desk = desk
         self._foreign: OrderedDict[tuple[str, str], Order] = OrderedDict()
         self._unclaimed: set[str] = set()
-        self._orphans: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._strays: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._orphans: dict[tuple[str, str], float] = {}
 
     async def route(self, report: OrderReport, *, source: int) -> int:
         """Returns how many updates came of it. Raises VenueError where the venue had to be asked and failed."""
@@ -46,6 +59,10 @@ class Reports:
         if isinstance(report, VenueOrder):
             return self._tell_foreign(report, source)
         return await self._route_stray_fill(report, source)
+
+    def waits_for_orders(self, symbol: str) -> bool:
+        """Executions were heard of whose order the venue does not show yet."""
+        return any(of == symbol for of, _ in self._orphans)
 
     def open_foreign(self, symbol: str) -> list[Order]:
         return [order for order in self._foreign.values() if order.symbol == symbol and not order.terminal]
@@ -98,18 +115,29 @@ class Reports:
                 return 0
             metrics.DIFFERENCES.labels("foreign_order").inc()
             order = self._as_new(report, OWNERSHIP_FOREIGN)
+        if isinstance(report, VenueFill) and not self._first_time(report):
+            return 0
         updates = decide(order, report, source=source, now_ns=self._desk.clock.now_ns())
         for update in updates:
             order = evolve(order, update)
         self._keep_foreign(key, order)
-        fills = [report] if updates and isinstance(report, VenueFill) else []
-        self._say_foreign(updates, fills)
+        self._say_foreign(updates, [report] if updates and isinstance(report, VenueFill) else [])
         return len(updates)
 
     def _say_foreign(self, updates: list[OrderUpdate], fills: list[VenueFill]) -> None:
         for fill in fills:
             self._desk.orders.book(fill)
         self._desk.journal.write(updates, fills=fills)
+
+    def _first_time(self, execution: VenueFill) -> bool:
+        """Of executions that are no order's of ours. From here on it is known: it must be booked without a pause."""
+        key = _key(execution)
+        if key in self._strays:
+            return False
+        self._strays[key] = None
+        if len(self._strays) > _STRAYS_IN_MEMORY:
+            self._strays.popitem(last=False)
+        return True
 
     def _keep_foreign(self, key: tuple[str, str], order: Order) -> None:
         self._foreign[key] = order
@@ -119,25 +147,43 @@ class Reports:
             del self._foreign[ended]
 
     async def _route_stray_fill(self, execution: VenueFill, source: int) -> int:
-        """An execution of an order we have not heard of: its order is asked for, then both are told."""
+        """An execution of no order of ours we know of: its order is asked for, then both are told."""
+        key = _key(execution)
+        if key in self._strays or await self._desk.ledger.known_trades(execution.symbol, [execution.fill.trade_id]):
+            return 0
         if (execution.symbol, execution.venue_order_id) in self._foreign:
             return self._tell_foreign(execution, source)
-        key = (execution.symbol, execution.fill.trade_id)
-        if key in self._orphans:
-            return 0
         found = await self._desk.port.find_order(execution.symbol, venue_order_id=execution.venue_order_id)
         if found is None:
-            _log.warning("an execution without an order", symbol=execution.symbol, trade_id=execution.fill.trade_id)
-            self._orphans[key] = None
-            if len(self._orphans) > _FOREIGN_IN_MEMORY:
-                self._orphans.popitem(last=False)
-            self._say_foreign([], [execution])
-            return 0
+            return self._without_order(execution)
+        self._orphans.pop(key, None)
         told = await self.route(found, source=source)
         owner = await self._owner(replace(execution, client_order_id=found.client_order_id))
         if owner is None:
             return told + self._tell_foreign(execution, source)
         return told + len(self._desk.orders.tell(owner.id, execution, source=source))
+
+    def _without_order(self, execution: VenueFill) -> int:
+        """The venue may show the order later; asked for in vain past the visibility delay, it is nobody's we know."""
+        desk, key = self._desk, _key(execution)
+        now = desk.clock.monotonic()
+        if self._orphans.setdefault(key, now) > now - desk.settings.visibility_delay_s:
+            return 0
+        del self._orphans[key]
+        if not self._first_time(execution):
+            return 0
+        reason = f"the venue does not know order {execution.venue_order_id}, of which this is an execution"
+        _log.warning("an execution without an order", symbol=execution.symbol, trade_id=key[1], reason=reason)
+        update = alone(
+            execution,
+            venue=desk.port.name,
+            account=desk.port.account,
+            grain=desk.grain(execution.symbol),
+            code="ORDER_NOT_FOUND",
+            reason=reason,
+        )
+        self._say_foreign([update], [execution])
+        return 1
 
     async def _end_ghost(self, order: Order, report: VenueOrder) -> None:
         """Alive at the venue although we concluded that it ended: whoever placed it counts on nothing of it."""
@@ -148,3 +194,7 @@ class Reports:
             _log.warning("cancel failed, the next reconciliation repeats it", error=str(error))
         else:
             await self.route(answer, source=0)
+
+
+def _key(execution: VenueFill) -> tuple[str, str]:
+    return (execution.symbol, execution.fill.trade_id)

@@ -24,13 +24,19 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A fill as any witness knows it. `signed_quantity` > 0 bought."""
+    """A fill as any witness knows it. `signed_quantity` > 0 bought: by so much it moves the position.
+
+    `synthetic`: the gateway made it up for what the venue's executions leave unexplained. `covered`: of a true one,
+    what synthetic ones had moved before it was told.
+    """
 
     venue: str
     symbol: str
     trade_id: str
     client_order_id: str
     signed_quantity: Decimal
+    synthetic: bool = False
+    covered: Decimal = Decimal(0)
 
     @property
     def key(self) -> tuple[str, str, str]:

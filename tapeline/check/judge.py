@@ -10,7 +10,8 @@ Violations (each makes `ok` false):
   a row with a venue order id the venue does not know; an order live at the venue that ledger or log call ended; a
   settled row whose filled quantity is not the venue's; a fill at the venue, up to the trade id the gateway recorded as
   fetched and told, that log or ledger lack; a fill below the projections' offset that the projections lack.
-- **phantom fill**: a fill on the log, in the ledger or in the projections that the venue does not have.
+- **phantom fill**: a fill on the log, in the ledger or in the projections that the venue does not have, unless the log
+  says that the gateway made it up for what the venue's executions leave unexplained (those are counted).
 - **orphan locked slot**: a slot LOCKED by an order that has ended, where whoever must act on that has acted already:
   the agent's state contains the order's end and its outbox holds no step for it; or the ledger has settled the order
   and the log was never told; or neither venue nor ledger know the order and its intent was consumed.
@@ -34,6 +35,9 @@ starts from that record. So what is under way is settled by the next start, or i
 recorded as fetched passes it, the row is answered, the state contains it. It cannot hide a double order, which is seen
 at the venue alone. While the pipeline runs, what stays under way through every look of a long enough wait is a
 violation too (`stuck`).
+
+A fill of the venue that its own list withheld, so that a synthetic one stands in for it on the log, is neither: order
+and position are right, and should it be listed after all, it moves nothing a second time. Such fills are counted.
 
 Foreign fills from before the gateway's first start belong to nobody here: the venue's history up to the first fetched
 trade id is taken as the position the gateway began with.
@@ -71,6 +75,7 @@ def judge(heard: Testimony) -> Verdict:
         fills_in_log=len(heard.log.fills),
         fills_in_ledger=len(heard.ledger.fills),
         fills_in_postgres=len(heard.projections.fills),
+        synthetic_fills=len(_synthetic(heard)),
         projection_lag=_lag(heard),
         unreadable_records=heard.log.unreadable,
         findings=findings,
@@ -168,9 +173,14 @@ def _killed_times(heard: Testimony, venue: str) -> list[tuple[int, float]]:
 def _fills(heard: Testimony, findings: Findings) -> list[Execution]:
     """Returns the fills the log has not been told of yet, legitimately."""
     under_way = []
+    stood_in = _stood_in(heard)
     for execution, fetched in _with_proof(heard):
         name = f"{execution.symbol} {execution.trade_id}"
         on_log = execution.key in heard.log.fills
+        quantity = abs(execution.signed_quantity)
+        if not on_log and 0 < quantity <= stood_in[execution.client_order_id]:
+            stood_in[execution.client_order_id] -= quantity
+            continue
         if fetched and not on_log:
             findings.violation("lost_orders", name, "a fill the gateway fetched is missing on the log")
         if fetched and execution.key not in heard.ledger.fills:
@@ -181,6 +191,20 @@ def _fills(heard: Testimony, findings: Findings) -> list[Execution]:
         elif not fetched and execution.key not in heard.ledger.fills:
             findings.under_way("fill in the ledger", name, "told on the log, the ledger follows")
     return under_way
+
+
+def _synthetic(heard: Testimony) -> set[tuple[str, str, str]]:
+    return {key for key, fill in heard.log.fills.items() if fill.execution.synthetic}
+
+
+def _stood_in(heard: Testimony) -> defaultdict[str, Decimal]:
+    """By order, what synthetic fills booked that no true one was set against yet."""
+    left: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for fill in heard.log.fills.values():
+        one = fill.execution
+        if one.client_order_id:
+            left[one.client_order_id] += abs(one.signed_quantity) if one.synthetic else -one.covered
+    return left
 
 
 def _with_proof(heard: Testimony) -> Iterable[tuple[Execution, bool]]:
@@ -215,7 +239,7 @@ def _before_us(heard: Testimony) -> defaultdict[Instrument, Decimal]:
 
 
 def _phantoms(heard: Testimony, findings: Findings) -> None:
-    real = {execution.key for execution in heard.venue_after.fills}
+    real = {execution.key for execution in heard.venue_after.fills} | _synthetic(heard)
     witnesses = (
         ("the log", heard.log.fills.keys()),
         ("the gateway's ledger", heard.ledger.fills.keys()),
@@ -289,6 +313,7 @@ def _positions(heard: Testimony, under_way: list[Execution], findings: Findings)
     venue_sum = _sums(heard.venue_before.fills)
     # what came after the first look at the venue is no part of that look's position
     seen = {execution.key for execution in heard.venue_before.fills}
+    seen |= _synthetic(heard)
     told = _sums(fill.execution for key, fill in heard.log.fills.items() if key in seen)
     pending, before = _sums(under_way), _before_us(heard)
     projected = _sums(

@@ -84,13 +84,16 @@ class LogFold:
 
     def _told(self, update: OrderUpdate, at: Place) -> None:
         if update.HasField("fill"):
-            quantity = Scale.of(update.grain).quantity(update.fill.quantity_lots)
+            scale = Scale.of(update.grain)
+            moved = scale.quantity(update.fill.quantity_lots - update.fill.covered_lots)
             execution = Execution(
                 update.venue,
                 update.symbol,
                 update.fill.trade_id,
                 update.client_order_id,
-                quantity if update.side == SIDE_BUY else -quantity,
+                moved if update.side == SIDE_BUY else -moved,
+                synthetic=update.fill.synthetic,
+                covered=scale.quantity(update.fill.covered_lots),
             )
             self._facts.fills.setdefault(execution.key, LogFill(execution, *at))
         if update.ownership == OWNERSHIP_FOREIGN or not update.client_order_id:

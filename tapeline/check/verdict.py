@@ -48,6 +48,7 @@ class Verdict:
     fills_in_log: int
     fills_in_ledger: int
     fills_in_postgres: int
+    synthetic_fills: int
     projection_lag: int
     unreadable_records: int
     findings: Findings
@@ -83,6 +84,7 @@ class Verdict:
             "fills_in_log": self.fills_in_log,
             "fills_in_ledger": self.fills_in_ledger,
             "fills_in_postgres": self.fills_in_postgres,
+            "synthetic_fills": self.synthetic_fills,
             "projection_lag": self.projection_lag,
             "unreadable_records": self.unreadable_records,
             "in_flight": len(self.findings.in_flight),

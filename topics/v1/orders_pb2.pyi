@@ -119,6 +119,9 @@ class Fill(_message.Message):
     REALIZED_PNL_FIELD_NUMBER: _builtins.int
     MAKER_FIELD_NUMBER: _builtins.int
     TIME_MS_FIELD_NUMBER: _builtins.int
+    SYNTHETIC_FIELD_NUMBER: _builtins.int
+    COVERED_LOTS_FIELD_NUMBER: _builtins.int
+    COVERED_PRICE_TICKS_FIELD_NUMBER: _builtins.int
     trade_id: _builtins.str
     price_ticks: _builtins.int
     quantity_lots: _builtins.int
@@ -129,6 +132,15 @@ class Fill(_message.Message):
     """As the venue reports it, quote currency, before fees; decimal string."""
     maker: _builtins.bool
     time_ms: _builtins.int
+    synthetic: _builtins.bool
+    """Made by reconciliation, not told by the venue: an execution its lists do not have, or a change of the position
+    that no execution explains (then the update names no order). The trade id is deterministic and starts with R.
+    """
+    covered_lots: _builtins.int
+    """So many of quantity_lots were booked before by synthetic fills of the same order, at covered_price_ticks: the
+    position moves by quantity_lots - covered_lots only. Fee and realised profit count in full.
+    """
+    covered_price_ticks: _builtins.int
     def __init__(
         self,
         *,
@@ -140,10 +152,13 @@ class Fill(_message.Message):
         realized_pnl: _builtins.str = ...,
         maker: _builtins.bool = ...,
         time_ms: _builtins.int = ...,
+        synthetic: _builtins.bool = ...,
+        covered_lots: _builtins.int = ...,
+        covered_price_ticks: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fee", b"fee", "fee_asset", b"fee_asset", "maker", b"maker", "price_ticks", b"price_ticks", "quantity_lots", b"quantity_lots", "realized_pnl", b"realized_pnl", "time_ms", b"time_ms", "trade_id", b"trade_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covered_lots", b"covered_lots", "covered_price_ticks", b"covered_price_ticks", "fee", b"fee", "fee_asset", b"fee_asset", "maker", b"maker", "price_ticks", b"price_ticks", "quantity_lots", b"quantity_lots", "realized_pnl", b"realized_pnl", "synthetic", b"synthetic", "time_ms", b"time_ms", "trade_id", b"trade_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

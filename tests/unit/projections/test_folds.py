@@ -227,6 +227,26 @@ def test_a_position_adds_up_turns_and_closes() -> None:
     assert (row.volume, row.fills) == (Decimal("400") + 402 + 202 + 1010 + 400, 5)
 
 
+def test_a_true_execution_after_its_synthetic_one_leaves_what_the_true_one_alone_would() -> None:
+    """ORD-5, ORD-6: position, cash flow, volume, fees and profit as if the venue had told it in time."""
+    synthetic = filled("R1", "BUY", 10, 400_000, seq=1, realized="0")
+    synthetic.fill.synthetic, synthetic.fill.fee = True, "0"
+    first = filled("1", "BUY", 6, 399_000, seq=2, realized="0.5")
+    first.fill.covered_lots, first.fill.covered_price_ticks = 6, 400_000
+    second = filled("2", "BUY", 7, 398_000, seq=3, realized="0.25")
+    second.fill.covered_lots, second.fill.covered_price_ticks = 4, 400_000
+    alone = [
+        filled("1", "BUY", 6, 399_000, seq=1, realized="0.5"),
+        filled("2", "BUY", 7, 398_000, seq=2, realized="0.25"),
+    ]
+    made_up = Given().then(catalogue.ORDERS, synthetic, first, second, first)
+    true = Given().then(catalogue.ORDERS, *alone)
+    for table in (POSITIONS, TRADING_MINUTES, FEES):
+        mine, theirs = made_up.one(table)._asdict(), true.one(table)._asdict()
+        for name in ("quantity", "cash_flow", "realized_pnl", "volume", "fills", "fees", "paid"):
+            assert mine.get(name) == theirs.get(name), name
+
+
 def test_a_lot_size_that_changes_keeps_the_position_exact() -> None:
     """ORD-7: quantities are kept in base units; lots are those of the newest grain."""
     coarse = filled("1", "BUY", 3, 400_000, seq=1)

@@ -309,3 +309,35 @@ def test_orders_of_before_a_kill_and_after_its_release_are_no_violation() -> Non
     world.turned(killed=False, at_ms=30_000)
     world.ledger.orders[working[1]] = replace(world.ledger.orders[working[1]], claimed_ms=31_000)
     assert judge(world.heard()).ok
+
+
+def test_a_synthetic_fill_stands_for_what_the_venue_did_not_list() -> None:
+    """ORD-6: no phantom, no lost fill and the position right; counted, so that a person sees it."""
+    world = lived()
+    true = world.filled(world.working(-7), -7)
+    withheld = Execution(VENUE, SYMBOL, "R1", true.client_order_id, true.signed_quantity, synthetic=True)
+    for fills in (world.log.fills, world.ledger.fills):
+        del fills[true.key]
+    world.log.fills[withheld.key] = LogFill(withheld, 0, world.offsets["orders"] - 1)
+    world.ledger.fills[withheld.key] = withheld
+    world.projections.fills.discard(true.key)
+    world.projections.fills.add(withheld.key)
+    world.fetched_up_to(true.trade_id)
+    verdict = judge(world.heard())
+    assert (verdict.as_json()["details"], verdict.synthetic_fills) == ([], 1)
+    assert verdict.settled
+
+
+def test_a_true_fill_told_after_its_synthetic_one_moves_nothing_twice() -> None:
+    """ORD-6: what was covered is no part of the sum."""
+    world = lived()
+    true = world.filled(world.working(-7), -7)
+    synthetic = Execution(VENUE, SYMBOL, "R1", true.client_order_id, true.signed_quantity, synthetic=True)
+    late = replace(true, signed_quantity=Decimal(0), covered=true.signed_quantity)
+    world.log.fills[synthetic.key] = LogFill(synthetic, 0, world.offsets["orders"] - 1)
+    world.log.fills[true.key] = LogFill(late, *world.appended("orders"))
+    world.ledger.fills[synthetic.key] = synthetic
+    world.projections.fills.add(synthetic.key)
+    verdict = judge(world.heard())
+    assert verdict.as_json()["details"] == []
+    assert verdict.ok

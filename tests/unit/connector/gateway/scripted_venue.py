@@ -63,6 +63,7 @@ class ScriptedVenue:
         self.late_in_lists: set[str] = set()
         self.only_in_history: set[str] = set()
         self.unlisted: set[str] = set()
+        self.fills_since: list[tuple[str, str]] = []
         self.reads_fail = False
         self.emit: Callable[[OrderReport], Awaitable[None]] | None = None
 
@@ -134,6 +135,7 @@ class ScriptedVenue:
     async def fills(self, symbol: str, *, since_trade_id: str = "", since_ms: int = 0) -> list[VenueFill]:
         self._answer()
         newest = int(since_trade_id or 0)
+        self.fills_since.append((symbol, since_trade_id))
         listed = [it for it in self.executions if it.fill.trade_id not in self.unlisted]
         return [it for it in listed if it.symbol == symbol and int(it.fill.trade_id) > newest]
 

@@ -7,7 +7,7 @@ was under way when its process ended was carried out or was not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import psycopg
@@ -20,6 +20,7 @@ from connector.gateway.memory_ledger import MemoryDatabase, MemoryLedger
 from reliability.simulation.history import LedgerBooks, LedgerChange
 from reliability.simulation.loop import Process, VirtualLoop
 from reliability.simulation.weather import Weather, quick_s
+from topics.v1.orders_pb2 import OrderUpdate
 
 ResultT = TypeVar("ResultT")
 
@@ -72,6 +73,18 @@ class SimulatedLedger:
 
     async def fill_marks(self) -> dict[str, str]:
         return await self._call(self._rows.fill_marks)
+
+    async def booked_positions(self) -> dict[str, int]:
+        return await self._call(self._rows.booked_positions)
+
+    async def known_trades(self, symbol: str, trade_ids: Sequence[str]) -> set[str]:
+        return await self._call(lambda: self._rows.known_trades(symbol, trade_ids))
+
+    async def unsaid_corrections(self) -> list[OrderUpdate]:
+        return await self._call(self._rows.unsaid_corrections)
+
+    async def adjustments(self) -> dict[str, int]:
+        return await self._call(self._rows.adjustments)
 
     async def kill_state(self) -> KillState:
         return await self._call(self._rows.kill_state)

@@ -20,7 +20,14 @@ from tests.unit.connector.gateway.given import (
     report,
     request,
 )
-from topics.v1.orders_pb2 import ORDER_STATUS_CANCELED, ORDER_STATUS_DENIED, ORDER_STATUS_FILLED
+from topics.v1.common_pb2 import SIDE_SELL
+from topics.v1.orders_pb2 import (
+    ORDER_STATUS_CANCELED,
+    ORDER_STATUS_DENIED,
+    ORDER_STATUS_FILLED,
+    Fill,
+    OrderUpdate,
+)
 
 
 async def started(new_ledger: NewLedger, account: str = ACCOUNT) -> Ledger:
@@ -159,4 +166,55 @@ async def test_many_claims_go_in_one_batch(new_ledger: NewLedger) -> None:
     existing = await ledger.commit(Batch(claims=[order(number) for number in range(1000)]))
     assert set(existing) == {it.id for it in taken}
     assert len(await ledger.unsettled()) == 1000
+    await ledger.close()
+
+
+async def test_a_position_is_what_it_began_with_and_every_fill_once(new_ledger: NewLedger) -> None:
+    """ORD-4, ORD-6: moved in the transaction of the fill, by what synthetic fills had not moved before."""
+    ledger = await started(new_ledger)
+    buys = [execution(request(1), str(number), 4) for number in (1, 2)]
+    sell = execution(request(2, side=SIDE_SELL), "3", 10)
+    sell.fill.covered_lots = 7
+    await ledger.commit(Batch(fills=[buys[0]]))
+    assert await ledger.booked_positions() == {}
+    await ledger.commit(Batch(begun_positions={SYMBOL: 100}, fills=[buys[1], buys[0], buys[1]]))
+    await ledger.commit(Batch(fills=[buys[1], sell, execution(request(3, symbol=OTHER_SYMBOL), "1", 5)]))
+    assert await ledger.booked_positions() == {SYMBOL: 101}
+    await ledger.close()
+    again = await started(new_ledger)
+    assert await again.booked_positions() == {SYMBOL: 101}
+    assert await again.known_trades(SYMBOL, ["1", "3", "9"]) == {"1", "3"}
+    await again.close()
+
+
+async def test_corrections_are_kept_until_they_are_said(new_ledger: NewLedger) -> None:
+    """ORD-6, ES-3: in the order they were made; those without an order are counted for ever."""
+    ledger = await started(new_ledger)
+    made = [
+        OrderUpdate(symbol=SYMBOL, client_order_id=name, fill=Fill(trade_id=trade_id, quantity_lots=1, synthetic=True))
+        for name, trade_id in ((ours(1), "R9"), ("", "R1"), ("", "R2"))
+    ]
+    await ledger.commit(Batch(corrections=made))
+    await ledger.commit(Batch(corrections=made, said_corrections=[(SYMBOL, "R1")]))
+    await ledger.close()
+    again = await started(new_ledger)
+    assert await again.unsaid_corrections() == [made[0], made[2]]
+    assert await again.adjustments() == {SYMBOL: 2}
+    other = await started(new_ledger, "two")
+    assert (await other.unsaid_corrections(), await other.adjustments()) == ([], {})
+    await again.close()
+    await other.close()
+
+
+async def test_how_much_of_an_order_was_made_up_is_remembered(new_ledger: NewLedger) -> None:
+    """ORD-5: so that a true execution after a restart is covered by it."""
+    ledger = await started(new_ledger)
+    await ledger.commit(Batch(claims=[order(1)]))
+    made = execution(request(1), "R1", 6)
+    made.fill.synthetic = True
+    at, _ = after(order(1), report(request(1), ORDER_STATUS_FILLED, filled_lots=10), made)
+    await ledger.commit(Batch(changes={ours(1): at}, fills=[made]))
+    (known,) = await ledger.find(client_order_id=ours(1))
+    assert known == at
+    assert (known.booked_lots, known.synthetic_lots, known.synthetic_ticks) == (6, 6, 100_000)
     await ledger.close()

@@ -1,6 +1,6 @@
 """The life of one order: given what was known, when news comes, then this is said. No clock, no I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from connector.gateway.lifecycle import (
     TERMINAL,
     Ended,
+    Found,
     News,
     Order,
     Uncertain,
     as_update,
     describes,
+    moved_lots,
     sent,
 )
 from connector.port import OrderRequest
@@ -182,6 +184,39 @@ def test_any_order_of_a_true_history_ends_in_the_same_state(history: History, da
     assert _facts(at) == _facts(in_turn)
     assert (at.filled_lots, at.booked_lots) == (history.filled_lots, history.filled_lots)
     assert at.settled == (history.end != 0)
+
+
+@given(histories(), st.data())
+def test_synthetic_executions_at_any_moment_change_nothing_in_the_end(history: History, data: st.DataObject) -> None:
+    """ORD-4, ORD-5: what is made up is covered by what is told later, whole or in part; the sum is the venue's."""
+    told = data.draw(st.permutations([*history.news, *history.news[: data.draw(st.integers(0, 4))]]))
+    at, moved = order(1, request=history.asked), 0
+    for number, news in enumerate(told):
+        before = at
+        at, said = after(at, news)
+        moved += sum(moved_lots(it.fill) for it in said if it.HasField("fill"))
+        _hold(before, at)
+        short = at.filled_lots - at.booked_lots
+        if short and data.draw(st.booleans()):
+            made = execution(history.asked, f"R{number}", short)
+            made.fill.synthetic = True
+            at, said = after(at, made)
+            moved += sum(moved_lots(it.fill) for it in said)
+            assert at.booked_lots == at.filled_lots == moved
+    assert (at.filled_lots, at.booked_lots, moved) == (history.filled_lots,) * 3
+    assert at.synthetic_lots == 0
+
+
+def test_an_adopted_order_says_who_found_it() -> None:
+    """WF-3: an order nobody answered for is visibly adopted; one that was answered is only brought up to date."""
+    found = Found(report(ASKED), "order history")
+    adopted = after(sent(order(1), NOW_NS), Uncertain("timeout"), found)[1][-1]
+    assert (adopted.status, adopted.reason_code) == (ORDER_STATUS_ACCEPTED, "ADOPTED")
+    assert "order history" in adopted.reason
+    known = Found(report(ASKED, ORDER_STATUS_PARTIALLY_FILLED, filled_lots=3), "order history")
+    assert after(order(1), report(ASKED), known)[1][-1].reason_code == ""
+    refused = replace(report(ASKED, ORDER_STATUS_EXPIRED), reason_code="POST_ONLY_WOULD_TAKE")
+    assert after(order(1), Found(refused, "look-up by id"))[1][-1].reason_code == "POST_ONLY_WOULD_TAKE"
 
 
 def _hold(before: Order, at: Order) -> None:

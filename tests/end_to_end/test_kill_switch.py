@@ -45,4 +45,3 @@ async def test_killed_nothing_lives_or_is_placed_until_released(tmp_path: Path) 
     assert checked["ok"], checked
     without_a_connector = await tapeline(home, "kill", code=1)
     assert (without_a_connector["durable"], without_a_connector["verified"]) == (True, False)
-    assert (await tapeline(home, "release"))["durable"]

@@ -198,7 +198,8 @@ class KillSwitch:
 
     async def _note_verified(self) -> None:
         state = self._desk.ledger.kill
-        _log.warning("the venue has no order of ours left", cancelled=self._cancelled, version=state.version)
+        if not self._noted:
+            _log.warning("the venue has no order of ours left", cancelled=self._cancelled, version=state.version)
         try:
             await self._desk.ledger.note_verified(state.version, self._desk.clock.now_ns() // 1_000_000)
         except Exception as error:  # noqa: BLE001  it is so although it is not written; written after the next look

@@ -114,4 +114,36 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         long_size=10,
         run=trial_in("reliability.scripts.trial"),
     ),
+    Scenario(
+        name="network",
+        about="A TCP proxy between connector and venue misbehaves while a pipeline trades: latency, held and half-open "
+        "connections, resets within requests and replies, refused connections, replies lost after the venue carried "
+        "the request out; calls, market streams and user stream apart or together, in an order chosen by a seed. "
+        "Judged by `tapeline check`, by outcomes that stay unknown, and by a rebuild.",
+        unit="faults",
+        size=15,
+        long_size=200,
+        run=trial_in("reliability.chaos.network"),
+    ),
+    Scenario(
+        name="websocket-drops",
+        about="The user and market streams are reset and refused for up to 2 s while orders fill, so that updates are "
+        "missed. Equal to the venue means that each execution the venue booked and each order it ended until the "
+        "streams could connect again is in the gateway's ledger. Judged by that, by `tapeline check`, and by a "
+        "rebuild.",
+        unit="drops",
+        size=10,
+        long_size=200,
+        run=trial_in("reliability.chaos.websocket_drops"),
+    ),
+    Scenario(
+        name="stop-cont",
+        about="Connector, agents, projections, venue, Kafka and Postgres are stopped (SIGSTOP) one after the other for "
+        "longer than their session, lease or time-out while a pipeline trades, and continued. Judged by `tapeline "
+        "check` and by a rebuild.",
+        unit="rounds of six processes",
+        size=1,
+        long_size=5,
+        run=trial_in("reliability.chaos.stop_cont"),
+    ),
 )

@@ -1,8 +1,8 @@
 """A TCP proxy that misbehaves on command, between the connector and its venue. Bytes are passed on, never understood.
 
-Only the first line of a connection is read, to tell REST, market streams and the user stream apart, so that a fault
-can be aimed at one of them. Controlled in the process that runs it. Chance comes from the caller's generator: a run
-can be repeated as far as the network's own timing lets it.
+Only how a request begins is looked at, to tell REST, market streams and the user stream apart, so that a fault can be
+aimed at one of them (a client may turn a connection it used for calls into a stream). Controlled in the process that
+runs it. Chance comes from the caller's generator: a run can be repeated as far as the network's own timing lets it.
 """
 
 from __future__ import annotations
@@ -170,6 +170,8 @@ class FaultProxy:
             due = 0.0
             while piece := first or await reader.read(_PIECE):
                 first = b""
+                if up and link.kind is Kind.REST:
+                    link.kind = kind_of(piece)
                 faults = self._faults[link.kind]
                 wait_s = faults.latency_s + faults.jitter_s * self._chance.random()
                 due = max(due, time.monotonic() + wait_s)
@@ -226,9 +228,9 @@ class FaultProxy:
 
 
 def kind_of(first: bytes) -> Kind:
-    """By the first piece of a connection: its request line, and whether it asks for a WebSocket."""
+    """By the beginning of a request: its line, and whether it asks for a WebSocket."""
     line, _, headers = first.partition(b"\r\n")
-    if b"upgrade: websocket" not in headers.lower():
+    if not line.startswith(b"GET ") or b"upgrade: websocket" not in headers.lower():
         return Kind.REST
     return Kind.USER if b"listenkey=" in line.lower() or b"/private/" in line else Kind.MARKET
 

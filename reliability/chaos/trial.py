@@ -7,6 +7,7 @@ The folder is kept, and named, where a promise was broken or the trial could not
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import shutil
@@ -19,12 +20,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from psycopg import AsyncConnection
+
 from reliability.chaos.findings import Findings
 from reliability.chaos.pipeline import Run, wait_for
 from reliability.chaos.proxy import FaultProxy
 from reliability.chaos.trading_pipeline import judge, trading_pipeline
 from reliability.result import Result, TrialError
 from tapeline.embedded.ports import LOOPBACK
+from tapeline.embedded.postgres import EmbeddedPostgres
 
 MARKET: Final = ("--fresh", "--speed", "20")
 _RESOLVED_S: Final = 60.0
@@ -55,15 +59,22 @@ class Trial:
 
         Counts only what this process placed: the venue's own counters could move by what was on the way before.
         """
-        begin = 0 if pid_before else _placed(await self.run.gateway())
+        first = {} if pid_before else await self.run.gateway()
 
         async def placed() -> dict[str, Any]:
             self.run.must_live()
             status = await self.run.gateway()
-            good = status.get("ok") and status["pid"] != pid_before and _placed(status) > begin
-            return status if good else {}
+            if not status.get("ok") or status["pid"] == pid_before:
+                return {}
+            before = _placed(first) if status["pid"] == first.get("pid") else 0
+            return status if _placed(status) > before else {}
 
         return await wait_for("an order to be accepted", placed, timeout_s)
+
+    def logged(self, process: str, event: str) -> int:
+        """How often a process said this in its log."""
+        files = (self.home / "logs").glob(f"{process}.log*")
+        return sum(file.read_text().count(f'"event":"{event}"') for file in files)
 
     async def nothing_unknown(self) -> None:
         """Returns once every outcome is known; one that stays unknown is a violation."""
@@ -150,6 +161,14 @@ def carried_out(
         f"load average of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
     return trial.found.result(name, title, size)
+
+
+@asynccontextmanager
+async def database(home: Path) -> AsyncIterator[AsyncConnection]:
+    """The pipeline's own Postgres, for looking."""
+    port = json.loads((home / "ports.json").read_text())["postgres"]
+    async with await AsyncConnection.connect(EmbeddedPostgres(home).address(port), autocommit=True) as connection:
+        yield connection
 
 
 def free_port() -> int:

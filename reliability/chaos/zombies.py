@@ -13,16 +13,14 @@ import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 from typing import Final
 
 import psutil
 from psycopg import AsyncConnection
 
 from reliability.chaos.pipeline import COMMAND, wait_for
-from reliability.chaos.trial import Trial, carried_out, free_port
+from reliability.chaos.trial import Trial, carried_out, database, free_port
 from reliability.result import Result
-from tapeline.embedded.postgres import EmbeddedPostgres
 from tapeline.settings import HANDED_OVER
 
 NAME: Final = "zombies"
@@ -50,7 +48,7 @@ async def zombie(trial: Trial, stopped_s: float) -> None:
     first = await run.present("connector")
     pid = first["connector"]
     await trial.trading_again()
-    async with _ledger(trial.home) as ledger:
+    async with database(trial.home) as ledger:
         epoch = await _one(ledger, _EPOCH)
         run.signal("connector", signal.SIGSTOP)
         resting = asyncio.create_task(asyncio.sleep(stopped_s))
@@ -105,13 +103,6 @@ async def _placed_by_the_second(trial: Trial, ledger: AsyncConnection, epoch: in
         return await _one(ledger, query, epoch)
 
     await wait_for("the second gateway to place an order", placed)
-
-
-@asynccontextmanager
-async def _ledger(home: Path) -> AsyncIterator[AsyncConnection]:
-    port = json.loads((home / "ports.json").read_text())["postgres"]
-    async with await AsyncConnection.connect(EmbeddedPostgres(home).address(port), autocommit=True) as connection:
-        yield connection
 
 
 async def _rows(ledger: AsyncConnection, epoch: int) -> dict[str, str]:

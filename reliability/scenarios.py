@@ -30,11 +30,11 @@ class Scenario:
     family: Literal["chaos", "simulation"] = "chaos"
 
 
-def trial_in(module: str) -> Callable[[int], Result]:
-    """The module's `run`, imported when it is called."""
+def trial_in(module: str, function: str = "run") -> Callable[[int], Result]:
+    """The module's function, imported when it is called."""
 
     def run(size: int) -> Result:
-        result: Result = import_module(module).run(size)
+        result: Result = getattr(import_module(module), function)(size)
         return result
 
     return run
@@ -145,5 +145,30 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         size=1,
         long_size=5,
         run=trial_in("reliability.chaos.stop_cont"),
+    ),
+    Scenario(
+        name="simulation",
+        about="The product's own gateway, agents and projections run unchanged on virtual time in one process, over "
+        "twins of the venue, the network, the log and the database. A seed draws what goes wrong: requests and replies "
+        "lost or late, refusals, outages, missed and repeated messages, processes killed between any two steps or "
+        "stopped past their lease, rebalances, clocks that jump. After 30 s all is mended; after a quiet minute more "
+        "than 30 kinds of violations are looked for, by comparing the venue's books, the wire, the log, the order "
+        "ledger, the agents' states and the projections with each other. `tapeline sim --seed N` repeats a run.",
+        unit="seeds",
+        size=500,
+        long_size=10_000,
+        run=trial_in("reliability.simulation.trial"),
+        family="simulation",
+    ),
+    Scenario(
+        name="defects",
+        about="One safeguard of the product is taken out at a time, and the simulator must find it missing within 200 "
+        "seeds. A seed counts only where the whole product passes it. This is a trial of the judges: what they "
+        "cannot see missing, they cannot promise.",
+        unit="seeds a defect",
+        size=200,
+        long_size=200,
+        run=trial_in("reliability.simulation.trial", "run_defects"),
+        family="simulation",
     ),
 )

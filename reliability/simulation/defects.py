@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pkgutil import resolve_name
@@ -129,7 +129,11 @@ def _claim_not_awaited(real: Any) -> Any:
 
 def _claim_after_send(real: Any) -> Any:
     def claim(self: Any, order: Any, position: Any = None) -> Any:
-        asyncio.get_running_loop().call_later(0.5, real, self, order, position)
+        def late() -> None:
+            with suppress(Exception):  # the gateway may have ended by then
+                real(self, order, position)
+
+        asyncio.get_running_loop().call_later(0.5, late)
         return _done()
 
     return claim

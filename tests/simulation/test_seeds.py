@@ -1,0 +1,49 @@
+"""The simulator in continuous integration: every seed that ever found something, and fresh ones each time.
+
+`TAPELINE_SIM_SEEDS` sets how many fresh ones, `TAPELINE_SIM_FROM` where they begin, to repeat a run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from reliability.simulation.campaign import INTENTS, SeedReport, Summary, campaign, fresh_base, told
+
+KEPT = json.loads((Path(__file__).parent / "kept_seeds.json").read_text())
+FRESH = int(os.environ.get("TAPELINE_SIM_SEEDS", "500"))
+JOBS = 2
+
+
+def run_and_tell(seeds: list[int]) -> tuple[Summary, str]:
+    failures: list[str] = []
+
+    def heard(_: Summary, report: SeedReport) -> None:
+        if not report.good:
+            failures.append(told(report, INTENTS))
+
+    summary = campaign(seeds, jobs=JOBS, heard=heard)
+    return summary, "\n".join(failures)
+
+
+@pytest.mark.timeout(900)
+def test_no_promise_is_broken_in_fresh_seeds() -> None:
+    """ORD-5, ORD-8: other faults every time; the seed printed with a failure repeats it."""
+    first = int(os.environ.get("TAPELINE_SIM_FROM", fresh_base()))
+    sys.stdout.write(f"fresh seeds from {first}\n")
+    summary, failures = run_and_tell(list(range(first, first + FRESH)))
+    assert not failures, f"{len(summary.failed)} of {FRESH} seeds from {first} broke a promise:\n{failures}"
+    assert summary.seeds == FRESH
+    assert sum(summary.faults.values()) > FRESH
+
+
+@pytest.mark.timeout(300)
+def test_what_was_found_once_stays_repaired() -> None:
+    """ORD-8: a seed that found a fault is kept for ever."""
+    summary, failures = run_and_tell([entry["seed"] for entry in KEPT])
+    assert not failures, f"seeds that had been repaired fail again:\n{failures}"
+    assert summary.seeds == len(KEPT)

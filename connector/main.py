@@ -7,7 +7,7 @@ placed before the gateway knows what is open at the venue.
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
@@ -100,7 +100,7 @@ async def _serve(
             gateway.run_intents(log),
         ]
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_after_a_kill(worker, gateway)) for worker in workers]
+            tasks = [group.create_task(gateway.not_before_a_kill(worker)) for worker in workers]
             server = GrpcServer(
                 ConnectorService(parts),
                 host=settings.grpc_host,
@@ -114,18 +114,6 @@ async def _serve(
                 await stop.wait()
             for task in tasks:
                 task.cancel()
-
-
-async def _after_a_kill(work: Coroutine[Any, Any, None], gateway: Gateway) -> None:
-    """What fails ends the process, but not before a kill under way is durable and carried out (RISK-8): a process that
-    died of its database first would leave orders at the venue with nobody to cancel them."""
-    try:
-        await work
-    except Exception as error:
-        if gateway.kill_report.state.killed:
-            _log.error("the process ends once the kill is carried out", error=str(error), kind=type(error).__name__)
-        await gateway.kill_carried_out()
-        raise
 
 
 async def _start_venue(port: CcxtVenue, settings: ConnectorSettings) -> list[Instrument]:

@@ -32,6 +32,19 @@ class MemoryDatabase:
     epochs: dict[str, int] = field(default_factory=dict)
     kills: dict[str, list[KillState]] = field(default_factory=dict)
 
+    def kill_of(self, owner: str) -> KillState:
+        """`owner` is venue:account."""
+        return (self.kills.get(owner) or [KillState()])[-1]
+
+    def turn_kill(self, owner: str, *, killed: bool, by: str, reason: str, everything: bool, time_ms: int) -> KillState:
+        """As in Ledger.set_kill."""
+        state = self.kill_of(owner)
+        if state.settles(killed, everything):
+            return state
+        turned = state.turned(killed=killed, by=by, reason=reason, everything=everything, time_ms=time_ms)
+        self.kills.setdefault(owner, []).append(turned)
+        return turned
+
 
 class MemoryLedger:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
@@ -125,16 +138,14 @@ class MemoryLedger:
         return dict(Counter(symbol for (owner, symbol, _), _ in named_none if owner == self._owner))
 
     async def kill_state(self) -> KillState:
-        self._kill = (self._database.kills.get(self._owner) or [KillState()])[-1]
+        self._kill = self._database.kill_of(self._owner)
         return self._kill
 
     async def set_kill(self, *, killed: bool, by: str, reason: str, everything: bool, time_ms: int) -> KillState:
-        state = await self.kill_state()
-        if state.settles(killed, everything):
-            return state
-        turned = state.turned(killed=killed, by=by, reason=reason, everything=everything, time_ms=time_ms)
-        self._database.kills.setdefault(self._owner, []).append(turned)
-        return await self.kill_state()
+        self._kill = self._database.turn_kill(
+            self._owner, killed=killed, by=by, reason=reason, everything=everything, time_ms=time_ms
+        )
+        return self._kill
 
     async def note_verified(self, version: int, time_ms: int) -> None:
         turns = self._database.kills.get(self._owner, [])

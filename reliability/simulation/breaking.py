@@ -13,6 +13,7 @@ from random import Random
 from reliability.simulation.faults import Moment
 from reliability.simulation.group import Group
 from reliability.simulation.machines import Machine
+from reliability.simulation.operator_wishes import Operator
 from reliability.simulation.sim_ledger import Database
 from reliability.simulation.streams import Streams
 from reliability.simulation.wire import VenueState
@@ -30,6 +31,7 @@ class Breaker:
     venue: VenueState
     streams: list[Streams]
     group: Group
+    operator: Operator
     random: Random
 
     def handlers(self) -> dict[str, Callable[[Moment], Awaitable[None]]]:
@@ -47,6 +49,7 @@ class Breaker:
             "pause": self._pause,
             "rebalance": self._rebalance,
             "compact": self._compact,
+            "kill switch": self._kill_switch,
         }
 
     async def at(self, moment: Moment) -> None:
@@ -103,6 +106,13 @@ class Breaker:
         for topic in TOPICS:
             for number in range(topic.partitions if topic.compacted else 0):
                 self.broker.compact(topic.name, number)
+
+    async def _kill_switch(self, moment: Moment) -> None:
+        """`for_s` 0: for good."""
+        await self.operator.kill()
+        if moment.for_s:
+            await asyncio.sleep(moment.for_s)
+            await self.operator.release()
 
     async def _clock_jump(self, moment: Moment) -> None:
         lives = [machine.life for machine in self._aimed_at(moment) if machine.life is not None]

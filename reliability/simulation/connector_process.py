@@ -89,6 +89,7 @@ class ConnectorProcess:
             )
             self.on_ready()
             await self._until_stopped(
+                gateway,
                 [
                     publisher.run(),
                     pumps.orders(),
@@ -97,15 +98,15 @@ class ConnectorProcess:
                     *(pumps.market(symbol) for symbol in instruments),
                     *(pumps.funding(symbol) for symbol in instruments),
                     gateway.run_intents(self.log),
-                ]
+                ],
             )
         finally:
             await gateway.stop()
             await self.port.close()
 
-    async def _until_stopped(self, works: list[Coroutine[Any, Any, None]]) -> None:
+    async def _until_stopped(self, gateway: Gateway, works: list[Coroutine[Any, Any, None]]) -> None:
         """Raises what the first worker to fail raised."""
-        workers = [asyncio.ensure_future(work) for work in works]
+        workers = [asyncio.ensure_future(gateway.not_before_a_kill(work)) for work in works]
         stop = asyncio.ensure_future(self.stopping.wait())
         try:
             await asyncio.wait([stop, *workers], return_when=asyncio.FIRST_COMPLETED)

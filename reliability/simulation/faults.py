@@ -58,7 +58,7 @@ def draw(seed: int, *, intents: int = 210) -> Plan:
     agents = random.choice((0, 0, 0, 0, 1, 2, 3))  # most seeds are about the gateway, which is cheaper to simulate
     projector = random.random() < 0.3
     cast = {"", "gateway", *(("agents",) if agents else ()), *(("projector",) if projector else ())}
-    moments = sorted(_moments(random, heat, cast), key=lambda it: it.at_s)
+    moments = sorted([*_moments(random, heat, cast), *_kill_switch(random)], key=lambda it: it.at_s)
     return Plan(
         rates=_rates(random, heat),
         moments=tuple(moments),
@@ -92,6 +92,14 @@ def _rates(random: Random, heat: float) -> Rates:
         ledger_slow=some(0.02),
         ledger_failure=some(0.001),
     )
+
+
+def _kill_switch(random: Random) -> list[Moment]:
+    """In one seed of six, half of them without a release."""
+    if random.random() >= 1 / 6:
+        return []
+    for_s = random.choice((0.0, random.uniform(1.0, 12.0)))
+    return [Moment(at_s=random.uniform(2.0, STORM_S), kind="kill switch", for_s=for_s)]
 
 
 _KINDS: tuple[tuple[str, str, float, float], ...] = (

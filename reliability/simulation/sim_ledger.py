@@ -95,6 +95,22 @@ class SimulatedLedger:
             changes=True,
         )
 
+    async def turn_kill(self, owner: str, *, killed: bool, by: str, reason: str, time_ms: int) -> KillState:
+        """The row as `tapeline kill` writes it without a connector: no epoch is taken."""
+
+        async def turn() -> KillState:
+            return self._database.rows.turn_kill(
+                owner, killed=killed, by=by, reason=reason, everything=False, time_ms=time_ms
+            )
+
+        return await self._call(turn, changes=True)
+
+    async def kill_of(self, owner: str) -> KillState:
+        async def read() -> KillState:
+            return self._database.rows.kill_of(owner)
+
+        return await self._call(read)
+
     async def note_verified(self, version: int, time_ms: int) -> None:
         await self._call(lambda: self._rows.note_verified(version, time_ms), changes=True)
 

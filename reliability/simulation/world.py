@@ -33,6 +33,7 @@ from reliability.simulation.history import History, LogRecord, ProcessLife, Proj
 from reliability.simulation.loop import DeadlockError, Process, StalledError, VirtualLoop
 from reliability.simulation.machines import START_NS, Begin, Machine, ProcessClock
 from reliability.simulation.market import MarketSource
+from reliability.simulation.operator_wishes import Operator
 from reliability.simulation.projector_process import ProjectorProcess, SimulatedStore
 from reliability.simulation.sim_ledger import Database, SimulatedLedger
 from reliability.simulation.storm import Storm
@@ -118,8 +119,18 @@ class World:
         for number in range(plan.agents):
             name = f"agents-{number}"
             self.machines[name] = self._machine(name, "agents", partial(self._agents, name))
+        outside = loop.world
+        operator = Operator(
+            loop,
+            self.gateway,
+            SimulatedLedger(self.database, loop, self.weather, outside),
+            ProcessClock(loop, outside),
+            self._control,
+            self.history.kill_switch,
+            f"{VENUE}:{ACCOUNT}",
+        )
         self.breaker = Breaker(
-            self.machines, self.broker, self.database, self.state, self.streams, self.group, self.random
+            self.machines, self.broker, self.database, self.state, self.streams, self.group, operator, self.random
         )
 
     def run(self) -> History:

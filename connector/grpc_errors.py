@@ -29,7 +29,7 @@ from connector.errors import (
     VenueRejectedError,
     VenueUnavailableError,
 )
-from connector.gateway.errors import AlreadyExistsError
+from connector.gateway.errors import AlreadyExistsError, BreakerOpenError
 from topics.errors import TapelineError
 
 CODE_KEY = "tapeline-code"
@@ -52,6 +52,7 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (StreamEndedError, grpc.StatusCode.UNAVAILABLE),
     (RateLimitedError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (NotSentError, grpc.StatusCode.UNAVAILABLE),
+    (BreakerOpenError, grpc.StatusCode.UNAVAILABLE),
     (VenueUnavailableError, grpc.StatusCode.UNAVAILABLE),
     (OutcomeUnknownError, grpc.StatusCode.UNKNOWN),
     (AuthenticationError, grpc.StatusCode.UNAUTHENTICATED),

@@ -20,6 +20,10 @@ class BatchCall:
         self._complete = asyncio.Event()
         self._joined: list[tuple[OrderRequest, asyncio.Future[VenueOrder]]] = []
 
+    def speaks(self, client_order_id: str) -> bool:
+        """One order of the call: what came of it counts as one call's outcome."""
+        return bool(self._joined) and self._joined[0][0].client_order_id == client_order_id
+
     def leave(self, client_order_id: str) -> None:
         """This order is not to be waited for (any more)."""
         self._missing.discard(client_order_id)

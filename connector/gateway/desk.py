@@ -12,6 +12,7 @@ from connector.gateway.journal import Journal
 from connector.gateway.ledger import Ledger
 from connector.gateway.lifecycle import Order
 from connector.gateway.live_orders import LiveOrders
+from connector.gateway.placement_gate import PlacementGate
 from connector.gateway.settings import GatewaySettings, RiskLimits
 from connector.port import VenuePort
 from topics.v1.common_pb2 import Grain
@@ -34,6 +35,7 @@ class Desk:
     journal: Journal
     orders: LiveOrders
     alerts: Alerts
+    gate: PlacementGate
     cancel_wishes: CancelWishes = field(default_factory=CancelWishes)
     halted: str = "not started"
     stopping: bool = False

@@ -1,6 +1,6 @@
 """What the gateway itself can refuse, beside the venue's errors in connector.errors."""
 
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, VenueError
 from topics.v1.orders_pb2 import OrderUpdate
 
 
@@ -14,3 +14,9 @@ class AlreadyExistsError(ConnectorError):
 
 class FencedError(ConnectorError):
     """Another gateway took over this account; this process may change nothing any more and must end."""
+
+
+class BreakerOpenError(VenueError):
+    """Certain not to have been sent: the venue failed too often (WF-6). May be asked for later."""
+
+    code = "BREAKER_OPEN"

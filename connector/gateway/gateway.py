@@ -31,6 +31,7 @@ from connector.gateway.ledger import Ledger
 from connector.gateway.lifecycle import TERMINAL, as_update
 from connector.gateway.live_orders import LiveOrders
 from connector.gateway.lookups import Lookups
+from connector.gateway.placement_gate import PlacementGate
 from connector.gateway.placing import PlaceResult, Placing
 from connector.gateway.reconciliation import Reconciliation
 from connector.gateway.reconciling import Reconciling
@@ -78,6 +79,7 @@ class Gateway:
         journal = Journal(publish, group, background)
         exposures = {name: SymbolExposure(Scale.of(it.grain).lot_size) for name, it in instruments.items()}
         orders = LiveOrders(exposures, journal, clock, settled_in_memory=settings.settled_in_memory)
+        alerts = Alerts(publish_alerts, clock, background, venue=port.name, account=port.account)
         self._desk = Desk(
             port=port,
             ledger=ledger,
@@ -89,7 +91,8 @@ class Gateway:
             group=group,
             journal=journal,
             orders=orders,
-            alerts=Alerts(publish_alerts, clock, background, venue=port.name, account=port.account),
+            alerts=alerts,
+            gate=PlacementGate(settings.breaker, clock, alerts),
         )
         self._positions = Positions(exposures, instruments)
         self._lookups = Lookups(self._desk)
@@ -110,6 +113,7 @@ class Gateway:
         desk = self._desk
         holder = f"{socket.gethostname()}/{os.getpid()}"
         self._epoch = await desk.ledger.start(desk.port.name, desk.port.account, holder)
+        desk.gate.begin(self._epoch)
         reach("during_start_up")
         desk.background.spawn(desk.group.run(), name="ledger")
         desk.background.spawn(desk.journal.run(), name="journal")
@@ -270,6 +274,7 @@ class Gateway:
             "duplicates_suppressed": self._placing.duplicates_suppressed,
             "intents": dict(self._intents.outcomes),
             "intents_pending": desk.group.progress.pending,
+            "breaker": desk.gate.state.name.lower(),
             "unsaid_updates": desk.journal.backlog,
             "exposure_quote": format(total_exposure(desk.orders.exposures), "f"),
             "positions": {symbol: it.position_lots for symbol, it in desk.orders.exposures.items()},

@@ -46,7 +46,7 @@ VANISHED = "VANISHED"
 CANCELED_BEFORE_SENT = "CANCELED_BEFORE_SENT"
 ADOPTED = "ADOPTED"
 # Ends we concluded ourselves: a venue that shows such an order alive holds what nobody counts on any more.
-CONCLUDED = frozenset({NOT_RECEIVED, VANISHED, CANCELED_BEFORE_SENT, "NOT_SENT", "RATE_LIMITED"})
+CONCLUDED = frozenset({NOT_RECEIVED, VANISHED, CANCELED_BEFORE_SENT, "NOT_SENT", "RATE_LIMITED", "BREAKER_OPEN"})
 
 
 @dataclass(frozen=True, slots=True)

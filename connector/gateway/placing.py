@@ -5,7 +5,7 @@ claim is durable before anything is sent, and after a claim nothing but a certai
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 
 from connector.errors import (
@@ -22,7 +22,7 @@ from connector.gateway import metrics
 from connector.gateway.batch_call import BatchCall
 from connector.gateway.crash_points import reach
 from connector.gateway.desk import Desk
-from connector.gateway.errors import AlreadyExistsError
+from connector.gateway.errors import AlreadyExistsError, BreakerOpenError
 from connector.gateway.exposure import Denial, check_order
 from connector.gateway.kill_state import KILLED, denied
 from connector.gateway.ledger import IntentPosition
@@ -209,32 +209,29 @@ class Placing:
         request = self._order(client_order_id).request
         metrics.ORDERS_PLACED.labels(request.symbol).inc()
 
-        async def once(place: Callable[[OrderRequest], Awaitable[VenueOrder]]) -> VenueOrder:
-            nonlocal owned_s
-            owned_s = await self._still_ours(owned_s)
-            order = self._order(client_order_id)
-            if order.cancel_requested:
-                raise _CanceledBeforeSentError("cancelled before it was sent")
-            if desk.killed or desk.kill_mark != kill_mark:
-                raise _CanceledBeforeSentError(desk.killed or "the kill switch was turned before it was sent")
-            if order.answered:
-                raise OutcomeUnknownError("the venue spoke of this order although a try was certain to have failed")
-            desk.orders.put(sent(order, desk.clock.now_ns()))
-            reach("before_send")
-            answer = await place(request)
-            reach("after_answer_before_log")
-            return answer
-
-        async def in_batch(batch: BatchCall) -> VenueOrder:
-            try:
-                return await once(batch.place)
-            finally:
-                batch.leave(client_order_id)
-
-        def attempt() -> Awaitable[VenueOrder]:
-            nonlocal call
+        async def attempt() -> VenueOrder:
+            nonlocal call, owned_s
             batch, call = call, None
-            return once(desk.port.place) if batch is None else in_batch(batch)
+            asked = False
+            try:
+                owned_s = await self._still_ours(owned_s)
+                self._check_wanted(client_order_id, kill_mark)
+                desk.gate.enter()
+                desk.orders.put(sent(self._order(client_order_id), desk.clock.now_ns()))
+                reach("before_send")
+                asked = True
+                answer = await (batch or desk.port).place(request)
+            except Exception as error:
+                if asked and (batch is None or batch.speaks(client_order_id)):
+                    desk.gate.heard(error)
+                raise
+            else:
+                desk.gate.heard(None)
+                reach("after_answer_before_log")
+                return answer
+            finally:
+                if batch is not None:
+                    batch.leave(client_order_id)
 
         try:
             answer = await with_retries(
@@ -250,7 +247,7 @@ class Placing:
             self._end(client_order_id, ORDER_STATUS_CANCELED, CANCELED_BEFORE_SENT, str(canceled))
         except DuplicateOrderError as error:
             self._uncertain(client_order_id, error, delay_s=0.0)
-        except (VenueRejectedError, NotSentError, RateLimitedError) as error:
+        except (VenueRejectedError, NotSentError, RateLimitedError, BreakerOpenError) as error:
             self._refused(client_order_id, error)
         except Exception as error:  # noqa: BLE001  whatever it was, the request may have arrived
             desk.background.check()  # a gateway that has ended says nothing more
@@ -268,6 +265,16 @@ class Placing:
             await desk.group.flush()
             owned_s = now_s
         return owned_s
+
+    def _check_wanted(self, client_order_id: str, kill_mark: tuple[int, int]) -> None:
+        """Before each try: raises where it must not go out (any more)."""
+        desk, order = self._desk, self._order(client_order_id)
+        if order.cancel_requested:
+            raise _CanceledBeforeSentError("cancelled before it was sent")
+        if desk.killed or desk.kill_mark != kill_mark:
+            raise _CanceledBeforeSentError(desk.killed or "the kill switch was turned before it was sent")
+        if order.answered:
+            raise OutcomeUnknownError("the venue spoke of this order although a try was certain to have failed")
 
     def _answered(self, client_order_id: str, answer: VenueOrder) -> None:
         order = self._order(client_order_id)

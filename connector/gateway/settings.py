@@ -19,6 +19,16 @@ class RetrySettings(_Settings):
     jitter: float = Field(0.2, ge=0, le=1, description="at most this fraction is added, derived from the order's id")
 
 
+class BreakerSettings(_Settings):
+    """The circuit breaker of placements (WF-6). A call failed when the venue did not serve it: a time-out, no
+    connection, a 5xx, a rate limit; a refusal of what was asked is served."""
+
+    window_s: float = Field(30.0, gt=0, description="counted from the first failure")
+    failures: int = Field(5, gt=0, description="at least so many of a window open it")
+    failure_share: float = Field(0.5, ge=0, le=1, description="and they are at least this part of its calls")
+    open_s: float = Field(5.0, gt=0, description="before one placement is let through to see")
+
+
 class RiskLimits(_Settings):
     """Limits held on the serial path (RISK-2), in quote currency."""
 
@@ -31,6 +41,7 @@ class GatewaySettings(_Settings):
     """How the gateway waits, looks up and batches."""
 
     retry: RetrySettings = RetrySettings()
+    breaker: BreakerSettings = BreakerSettings()
     unknown_lookup_delay_s: float = Field(0.5, ge=0, description="before the first look-up of an unknown order")
     lookup_retry_s: float = Field(
         1.0, gt=0, description="before a look-up the venue did not answer is asked again; doubled with each failure"

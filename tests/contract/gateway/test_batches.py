@@ -194,7 +194,7 @@ async def test_an_item_of_a_batch_of_cancels_that_fails_is_sent_again_alone(stag
     """WF-4, ORD-3: the others are not asked again; one that filled meanwhile is found filled."""
     gateway = await stage.gateway()
     await gateway.place_batch([request(number) for number in range(3)])
-    await stage.venue.fill("3", 10, tell=False)
+    await stage.venue.fill(stage.venue.of(ours(2)).venue_order_id, 10, tell=False)
     stage.venue.cancel_script.append(OutcomeUnknownError("timed out"))
     results = await gateway.cancel_batch(SYMBOL, client_order_ids=[ours(0), ours(1), ours(2)])
     assert [it.status for it in results if isinstance(it, OrderUpdate)] == [

@@ -1,12 +1,13 @@
 """Every benchmark there is, in the order of the page."""
 
-from benchmarks import agent_throughput, engine, gateway, latency, memory, rebuild
+from benchmarks import agent_throughput, engine, gateway, gateway_ccxt, latency, memory, rebuild
 from benchmarks.result import Benchmark
 
 SUITE: tuple[Benchmark, ...] = (
     agent_throughput.BENCHMARK,
     latency.BENCHMARK,
     gateway.BENCHMARK,
+    gateway_ccxt.BENCHMARK,
     rebuild.BENCHMARK,
     memory.BENCHMARK,
     engine.BENCHMARK,

@@ -86,11 +86,15 @@ class Ledger:
         self._write(UPSERT_META, (key, value))
 
     def record(self, events: Iterable[Event]) -> None:
-        """Add the rows of these events to the open transaction (opened by the first of them)."""
+        """Add the rows of these events to the open transaction (opened by the first of them).
+
+        An order that several of them update gets the row of its last one.
+        """
+        orders: dict[int, Order] = {}
         for event in events:
             match event:
                 case OrderUpdated(order=order, fill=fill):
-                    self._write(UPSERT_ORDER, self._order_row(order))
+                    orders[order.order_id] = order
                     if fill is not None:
                         self._record_fill(fill)
                 case AccountChanged():
@@ -101,6 +105,8 @@ class Ledger:
                     self._write(INSERT_INCOME, (*row, None, event.funding_id, f"{event.rate:f}"))
                 case _:
                     pass
+        for order in orders.values():
+            self._write(UPSERT_ORDER, self._order_row(order))
 
     def record_kline(self, symbol: str, kline: Kline) -> None:
         """Keep a closed one-minute candle."""

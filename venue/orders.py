@@ -5,7 +5,6 @@ Prices are ticks, quantities lots: integers. Must not: match, price or persist a
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -87,5 +86,20 @@ class Order:
         return self.status in OPEN_STATUSES
 
     def snapshot(self) -> Order:
-        """A copy that later fills do not change."""
-        return copy(self)
+        """A copy that later fills do not change. Field by field: `copy` takes several times as long."""
+        return Order(
+            self.order_id,
+            self.client_order_id,
+            self.symbol,
+            self.side,
+            self.type,
+            self.time_in_force,
+            self.reduce_only,
+            self.price,
+            self.quantity,
+            self.time_ms,
+            self.update_time_ms,
+            self.filled,
+            self.filled_value,
+            self.status,
+        )

@@ -22,8 +22,10 @@ def parameters(query: str, body: str) -> dict[str, str]:
     """Query and form body as one dictionary; the body wins."""
     given: dict[str, str] = {}
     for text in (query, body):
-        if text:
+        if text and ("%" in text or "+" in text):
             given.update(parse_qsl(text, keep_blank_values=True))
+        elif text:  # nothing is encoded, as in nearly every request
+            given.update((name, value) for name, _, value in (pair.partition("=") for pair in text.split("&")) if name)
     return given
 
 

@@ -81,7 +81,7 @@ def _tapped(base: type[Any], taps: Taps) -> type[Any]:
             if self.session is None and not (lazy and self.closed_by_user):
                 self.ssl_context = self.ssl_context or ssl.create_default_context(cafile=self.cafile)
                 self.tcp_connector = aiohttp.TCPConnector(ssl=self.ssl_context, limit=0)
-                self.session = aiohttp.ClientSession(connector=self.tcp_connector)
+                self.session = aiohttp.ClientSession(connector=self.tcp_connector, cookie_jar=aiohttp.DummyCookieJar())
             super().open(lazy)
 
         def handle_message(self, client: Any, message: Any) -> None:

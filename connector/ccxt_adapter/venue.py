@@ -5,7 +5,7 @@ Nothing here retries, remembers an order, or decides whether to send it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -16,12 +16,13 @@ from connector.ccxt_adapter.candles import CandleGap
 from connector.ccxt_adapter.client import Taps, make_exchange
 from connector.ccxt_adapter.errors import translate
 from connector.ccxt_adapter.instruments import Listing, listing_of
-from connector.ccxt_adapter.order_arguments import order_arguments, told
+from connector.ccxt_adapter.order_arguments import order_parameters, told
 from connector.ccxt_adapter.streams import Streams
 from connector.errors import ConnectorError, OrderNotFoundError, UnknownSymbolError, VenueError
 from connector.port import OrderReport, OrderRequest, Outcome, StreamLost, VenueFill, VenueOrder
 from connector.settings import VenueConnection
 from observability.logs import get_logger
+from topics.errors import TapelineError
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate, FundingPayment
 from topics.v1.funding_pb2 import FundingUpdate
 from topics.v1.instruments_pb2 import Instrument
@@ -78,9 +79,10 @@ class CcxtVenue:
     async def place(self, request: OrderRequest) -> VenueOrder:
         listing = self._of(request.symbol)
         raw = await self._change(
-            f"placing {told(listing, request)}", self._exchange.create_order(*order_arguments(listing, request))
+            lambda: f"placing {told(listing, request)}",
+            self._exchange.fapiPrivatePostOrder(order_parameters(listing, request)),
         )
-        return replies.order(raw["info"], listing.scale)
+        return _read_order(raw, listing, request)
 
     async def place_batch(self, requests: Sequence[OrderRequest]) -> list[Outcome]:
         return await self._batches.place([(self._of(request.symbol), request) for request in requests])
@@ -266,15 +268,16 @@ class CcxtVenue:
     async def _read(self, what: str, reply: Awaitable[ReplyT]) -> ReplyT:
         return await self._call(what, reply, changes=False)
 
-    async def _change(self, what: str, reply: Awaitable[ReplyT]) -> ReplyT:
+    async def _change(self, what: str | Callable[[], str], reply: Awaitable[ReplyT]) -> ReplyT:
         return await self._call(what, reply, changes=True)
 
-    async def _call(self, what: str, reply: Awaitable[ReplyT], *, changes: bool) -> ReplyT:
+    async def _call(self, what: str | Callable[[], str], reply: Awaitable[ReplyT], *, changes: bool) -> ReplyT:
+        """`what`: the call for people; as a function where it is only told if it fails."""
         try:
             async with asyncio.timeout(self._venue.timeout_s):
                 return await reply
         except Exception as error:
-            raise translate(error, what=what, changes=changes) from error
+            raise translate(error, what=what if isinstance(what, str) else what(), changes=changes) from error
 
     def _listing(self, symbol: str) -> Listing:
         found = (self._exchange.markets_by_id or {}).get(symbol, [])
@@ -301,6 +304,16 @@ class CcxtVenue:
     def _on_connected(self, url: str) -> None:
         if self._streams is not None:
             self._streams.on_connected(url)
+
+
+def _read_order(raw: Any, listing: Listing, request: OrderRequest) -> VenueOrder:
+    """An answer that is no order leaves open what became of the request."""
+    try:
+        return replies.order(raw, listing.scale)
+    except (KeyError, TypeError, ValueError, TapelineError) as error:
+        raise translate(
+            error, what=f"placing {told(listing, request)}: an answer that is no order", changes=True
+        ) from error
 
 
 def _by_client_id(client_order_id: str) -> dict[str, str]:

@@ -32,11 +32,13 @@ def venue(config: Config = None) -> None:
     """Run the paper venue: matching engine, tape, and Binance's dialect on loopback."""
 
     def work(settings: Settings) -> None:
+        import uvloop
+
         from venue.errors import VenueError
         from venue.main import run
 
         try:
-            asyncio.run(run(settings.venue))
+            uvloop.run(run(settings.venue))
         except VenueError as error:
             raise UsageError(str(error)) from error
 
@@ -47,9 +49,11 @@ def connector(config: Config = None) -> None:
     """Run the connector: the only holder of keys and venue connections."""
 
     def work(settings: Settings) -> None:
+        import uvloop
+
         from connector.main import run
 
-        asyncio.run(run(settings.connector, _log(settings), _dsn(settings)))
+        uvloop.run(run(settings.connector, _log(settings), _dsn(settings)))
 
     _run("connector", config, work)
 

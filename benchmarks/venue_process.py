@@ -1,0 +1,104 @@
+"""The paper venue as its users run it, `tapeline venue`, in a process and a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+from pydantic import SecretStr
+
+from benchmarks.result import BenchmarkError
+from connector.settings import VenueConnection
+
+_START_S: Final = 30.0
+_STOP_S: Final = 10.0
+_KEY, _SECRET = SecretStr("key-of-a-benchmark"), SecretStr("secret-of-a-benchmark")
+
+
+@dataclass(frozen=True)
+class RunningVenue:
+    pid: int
+    port: int
+
+    def connection(self, symbol: str) -> VenueConnection:
+        """For a connector that trades on it."""
+        return VenueConnection(
+            rest_url=f"http://127.0.0.1:{self.port}",
+            ws_url=f"ws://127.0.0.1:{self.port}",
+            api_key=_KEY,
+            api_secret=_SECRET,
+            symbols=(symbol,),
+        )
+
+
+@asynccontextmanager
+async def paper_venue(symbol: str) -> AsyncIterator[RunningVenue]:
+    """Listens until the block ends; its market stands still until somebody subscribes to it. Raises BenchmarkError."""
+    with tempfile.TemporaryDirectory(prefix="tapeline-bench-", ignore_cleanup_errors=True) as folder:
+        port = _free_port()
+        process = subprocess.Popen(  # noqa: ASYNC220 - our own command
+            [sys.executable, "-m", "tapeline", "venue"],
+            env=_environment(Path(folder), symbol, port),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            cwd=folder,
+        )
+        try:
+            await _listens(process, port)
+            yield RunningVenue(process.pid, port)
+        finally:
+            await asyncio.to_thread(_end, process)
+
+
+def _environment(home: Path, symbol: str, port: int) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TAPELINE_") or "CACHE" in name}
+    return kept | {
+        "TAPELINE_HOME": str(home),
+        "TAPELINE_VENUE__PORT": str(port),
+        "TAPELINE_VENUE__SYMBOLS": f'["{symbol}"]',
+        "TAPELINE_VENUE__API_KEY": _KEY.get_secret_value(),
+        "TAPELINE_VENUE__API_SECRET": _SECRET.get_secret_value(),
+        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def _listens(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + _START_S
+    async with aiohttp.ClientSession() as session:
+        while True:
+            try:
+                async with session.get(f"http://127.0.0.1:{port}/health") as answer:
+                    answer.raise_for_status()
+            except aiohttp.ClientError as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise BenchmarkError(f"the paper venue did not start (exit code {process.poll()})") from error
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -74,6 +74,9 @@ def make_app(settings: AgentsSettings, address: LogAddress) -> faust.App:
         topic_allow_declare=False,
         web_enabled=False,
         stream_recovery_delay=0,
+        # Faust would wait for acks of events the gate has dropped, which never come, and the group with it. What is
+        # under way is waited for by `StatefulAgent.release`; what is read again is known by its offset.
+        stream_wait_empty=False,
         agent_supervisor="mode.supervisors:CrashingSupervisor",
     )
     app.transport.Consumer = DirectConsumer

@@ -82,6 +82,48 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         run=trial_in("reliability.chaos.rebuild_kills"),
     ),
     Scenario(
+        name="postgres-restarts",
+        about="Postgres restarted under a pipeline that trades, in turn by kill -9 and in order. Every row the ledger "
+        "had committed is looked for after the restart, no order may be further back in its life; trading goes on; "
+        "then `tapeline check` and a rebuild.",
+        unit="restarts",
+        size=3,
+        long_size=20,
+        run=trial_in("reliability.chaos.postgres_restarts"),
+    ),
+    Scenario(
+        name="rebalances",
+        about="Workers of the agents join, leave, are killed and come back while events of 16 instruments stream in. "
+        "Every event must be contained once in the state of its key, every state be the fold of exactly the events it "
+        "names, every intent be decided by a state and contradict no other.",
+        unit="rebalances",
+        size=6,
+        long_size=30,
+        run=trial_in("reliability.chaos.rebalances"),
+    ),
+    Scenario(
+        name="poison",
+        about="One malformed record for every hundred on all input topics of a pipeline that trades: no protobuf, empty, "
+        "cut off, another key's, numbers that are none, an intent that asks for nothing. Whoever cannot read one must "
+        "bury it unchanged and with the reason, nobody may bury a good one, no process may end. Then poison stands at "
+        "the end of every topic and the connector is killed. Most of the good records are market data of other "
+        "instruments, written by the trial.",
+        unit="records",
+        size=6_000,
+        long_size=100_000,
+        run=trial_in("reliability.chaos.poison"),
+    ),
+    Scenario(
+        name="disk-full",
+        about="The data folder of a pipeline that trades lies on a small file system in memory, and a file takes all its "
+        "room. The pipeline must end with a clear message, go on when there is room again, and `tapeline check` and a "
+        "rebuild must be satisfied in the end. Needs root on Linux.",
+        unit="times",
+        size=1,
+        long_size=20,
+        run=trial_in("reliability.chaos.disk_full"),
+    ),
+    Scenario(
         name="crash-points",
         about="A pipeline trades on the paper venue through real ccxt. The gateway is killed with -9 at each of its "
         "named crash points, by itself, the moment it gets there, and once more where only the venue knows: an order "

@@ -6,7 +6,9 @@ contradicting, whatever was killed when.
 
 from __future__ import annotations
 
-from collections import defaultdict
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -100,6 +102,21 @@ async def contain(address: LogAddress, agents: list[PureAgent[Any]], ends: Ends)
     )
 
 
+async def caught_up(
+    address: LogAddress, agents: list[PureAgent[Any]], revive: Callable[[], Awaitable[None]], within_s: float
+) -> bool:
+    """Whether the states contain all events there are now, within the time; `revive` is called each second."""
+    ends = await last_events(address, agents)
+    try:
+        async with asyncio.timeout(within_s):
+            while not await contain(address, agents, ends):
+                await revive()
+                await asyncio.sleep(1)
+    except TimeoutError:
+        return False
+    return True
+
+
 async def _facts(address: LogAddress, agent: PureAgent[Any]) -> dict[bytes, list[Fact]]:
     facts: dict[bytes, list[Fact]] = defaultdict(list)
     for topic in agent.inputs:
@@ -111,19 +128,31 @@ async def _facts(address: LogAddress, agent: PureAgent[Any]) -> dict[bytes, list
 
 def _check_chain(agent: PureAgent[Any], name: bytes, chain: list[AgentState], facts: list[Fact]) -> list[str]:
     """Raises where a state is not what its events make of it; returns the events no state contains."""
+    waiting = _by_topic(facts)
     versions = [state.version for state in chain]
     assert versions == list(range(1, len(chain) + 1)), f"{agent.name} {name!r}: versions {_first_break(versions)}"
     assert [state.term for state in chain] == sorted(state.term for state in chain)
     key = Key(agent, empty_record(agent, name))
     for state in chain:
-        batch = [
-            fact for fact in facts if not key.contains(fact) and fact.offset <= state.contains.get(fact.topic.name, -1)
-        ]
+        batch = [fact for facts in waiting.values() for fact in _taken(facts, state)]
         outbox = [record for fact in in_fold_order(agent, batch) for record in key.fold(fact)]
         key.seal(outbox, state.term)
         assert key.record == state, f"{agent.name} {name!r}: version {state.version} is not the fold of its events"
-        facts = [fact for fact in facts if not key.contains(fact)]
-    return [f"{agent.name} {name!r} {fact.topic.name} {fact.offset}" for fact in facts]
+    missed = [fact for facts in waiting.values() for fact in facts]
+    return [f"{agent.name} {name!r} {fact.topic.name} {fact.offset}" for fact in missed]
+
+
+def _by_topic(facts: Iterable[Fact]) -> dict[str, deque[Fact]]:
+    waiting: dict[str, deque[Fact]] = defaultdict(deque)
+    for fact in facts:
+        waiting[fact.topic.name].append(fact)
+    return waiting
+
+
+def _taken(waiting: deque[Fact], state: AgentState) -> Iterator[Fact]:
+    """The next facts of a topic that this state contains; they are in the order of their offsets."""
+    while waiting and waiting[0].offset <= state.contains.get(waiting[0].topic.name, -1):
+        yield waiting.popleft()
 
 
 def _first_break(versions: list[int]) -> str:

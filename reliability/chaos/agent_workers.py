@@ -50,6 +50,14 @@ class Workers:
             process.kill()
         await process.wait()
 
+    async def leave(self, worker_id: str) -> None:
+        """SIGTERM: it goes in order; what it ended with is remembered where it is not 0."""
+        process = self.running.pop(worker_id)
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        if code := await asyncio.wait_for(process.wait(), 30):
+            self.exit_codes.append(code)
+
     async def revive(self) -> None:
         """Starts again whoever ended by itself, as the supervisor does."""
         for worker_id, process in list(self.running.items()):

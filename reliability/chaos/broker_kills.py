@@ -8,7 +8,6 @@ broker killed as often, judged by `tapeline check` and a rebuild.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -21,6 +20,7 @@ from typing import Any, Final
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
+from reliability.chaos.carrying_out import BUSY, NO_BACK_OFF, in_folder
 from reliability.chaos.findings import Findings
 from reliability.chaos.trading_pipeline import judge, trading_pipeline
 from reliability.result import Result
@@ -42,14 +42,13 @@ _BETWEEN_S: Final = 5.0
 
 
 def run(kills: int) -> Result:
-    return asyncio.run(_run(kills))
+    return in_folder(NAME, TITLE, kills, trial)
 
 
-async def _run(kills: int) -> Result:
-    with tempfile.TemporaryDirectory(prefix="tapeline-trial-", ignore_cleanup_errors=True) as folder:
-        found = await log_trial(Path(folder) / "log", kills, MESSAGES * kills)
-        await _pipeline_trial(Path(folder) / "pipeline" / "home", kills, found)
-    return found.result(NAME, TITLE, kills)
+async def trial(folder: Path, kills: int) -> Findings:
+    found = await log_trial(folder / "log", kills, MESSAGES * kills)
+    await _pipeline_trial(folder / "pipeline" / "home", kills, found)
+    return found
 
 
 @dataclass
@@ -175,7 +174,7 @@ def _out_of_order(log: list[tuple[int, int, int]]) -> int:
 async def _pipeline_trial(home: Path, kills: int, found: Findings) -> None:
     """`tapeline up`, its broker killed; how long until the venue books the next trade."""
     waits = []
-    async with trading_pipeline(home) as run:
+    async with trading_pipeline(home, *BUSY, settings=NO_BACK_OFF) as run:
         for _ in range(kills):
             before, at = run.kill("kafka"), time.monotonic()
             await run.restarted("kafka", before)

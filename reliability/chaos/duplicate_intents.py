@@ -23,17 +23,16 @@ import psycopg
 
 from benchmarks.engine_port import MID_TICKS
 from benchmarks.market import VENUE
-from benchmarks.servers import own_servers
 from benchmarks.workload import ACCOUNT, instrument
 from connector.gateway.gateway import Gateway
 from connector.gateway.postgres_ledger import PostgresLedger
 from connector.gateway.settings import GatewaySettings, RiskLimits
 from connector.publisher import Publisher
 from connector.sequences import resume
+from reliability.chaos.carrying_out import on_own_servers
 from reliability.chaos.counting_port import CountingPort
 from reliability.chaos.findings import Findings
 from reliability.result import Result, TrialError
-from topics.admin import apply
 from topics.catalogue import INTENTS, ORDERS
 from topics.codec import Record, decode, encode
 from topics.envelope import Envelope
@@ -64,14 +63,7 @@ class Part:
 
 
 def run(intents: int) -> Result:
-    return asyncio.run(_run(intents))
-
-
-async def _run(intents: int) -> Result:
-    async with own_servers() as servers:
-        log = LogAddress(servers.bootstrap)
-        await apply(log)
-        return (await trial(log, servers.dsn, intents)).result(NAME, TITLE, intents)
+    return on_own_servers(NAME, TITLE, intents, trial)
 
 
 async def trial(log: LogAddress, dsn: str, intents: int) -> Findings:

@@ -131,15 +131,16 @@ class Run:
         except TimeoutError:
             raise TrialError(f"tapeline up did not end within {timeout_s:g} s; see {self.home / 'logs'}") from None
         if code != 0:
-            raise TrialError(f"tapeline up ended with {code}: {self._errors()}")
+            raise TrialError(f"tapeline up ended with {code}: {self.errors()}")
         return _json(self.home.parent / "up.out")
 
     def must_live(self) -> None:
         """Raises TrialError once `tapeline up` has ended."""
         if self.process.returncode is not None:
-            raise TrialError(f"tapeline up ended with {self.process.returncode}: {self._errors()}")
+            raise TrialError(f"tapeline up ended with {self.process.returncode}: {self.errors()}")
 
-    def _errors(self) -> str:
+    def errors(self) -> str:
+        """The end of what it wrote to stderr."""
         return (self.home.parent / "up.err").read_text()[-4000:]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.market import batches, market_events
+from reliability.chaos.carrying_out import BUSY, NO_BACK_OFF, in_folder
 from reliability.chaos.findings import Findings
 from reliability.chaos.pipeline import Run, wait_for
 from reliability.chaos.poison_records import INPUTS, KINDS, SYMBOL, Poison, any_poison, poison
@@ -42,18 +42,14 @@ Letters = dict[tuple[Place, str], DeadLetter]
 
 
 def run(records: int) -> Result:
-    return asyncio.run(_run(records))
+    return in_folder(NAME, TITLE, records, trial)
 
 
-async def _run(records: int) -> Result:
-    with tempfile.TemporaryDirectory(prefix="tapeline-trial-", ignore_cleanup_errors=True) as folder:
-        return (await trial(Path(folder) / "home", records)).result(NAME, TITLE, records)
-
-
-async def trial(home: Path, records: int) -> Findings:
+async def trial(folder: Path, records: int) -> Findings:
     """One poison record for every hundred others, until the log has grown by `records`."""
+    home = folder / "home"
     found = Findings(runs=records)
-    async with trading_pipeline(home, "--speed", "max") as run:
+    async with trading_pipeline(home, *BUSY, settings=NO_BACK_OFF) as run:
         log = LogAddress(EmbeddedKafka.address(run.ports()["kafka"]))
         before = run.pids()
         poisoned = await _inject(run, log, records)

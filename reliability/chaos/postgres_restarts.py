@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import tempfile
 import time
 from pathlib import Path
 from typing import Final
 
 import psycopg
 
+from reliability.chaos.carrying_out import BUSY, NO_BACK_OFF, in_folder
 from reliability.chaos.findings import Findings, percentile_s
 from reliability.chaos.pipeline import Run, wait_for
 from reliability.chaos.trading_pipeline import judge, trading_pipeline
@@ -30,19 +30,15 @@ Ledger = dict[str, tuple[str, int]]
 
 
 def run(restarts: int) -> Result:
-    return asyncio.run(_run(restarts))
+    return in_folder(NAME, TITLE, restarts, trial)
 
 
-async def _run(restarts: int) -> Result:
-    with tempfile.TemporaryDirectory(prefix="tapeline-trial-", ignore_cleanup_errors=True) as folder:
-        return (await trial(Path(folder) / "home", restarts)).result(NAME, TITLE, restarts)
-
-
-async def trial(home: Path, restarts: int) -> Findings:
+async def trial(folder: Path, restarts: int) -> Findings:
+    home = folder / "home"
     found = Findings(runs=restarts)
     back: list[float] = []
     again: list[float] = []
-    async with trading_pipeline(home) as run:
+    async with trading_pipeline(home, *BUSY, settings=NO_BACK_OFF) as run:
         for number in range(restarts):
             before = await _ledger(home, run)
             how = signal.SIGKILL if number % 2 == 0 else signal.SIGINT
@@ -68,10 +64,6 @@ async def trial(home: Path, restarts: int) -> Findings:
         "orders checked": checked["orders_at_venue"],
         "fills checked": checked["fills_at_venue"],
     }
-    found.notes.append(
-        "The connector ends with its ledger and is started again after 0.1, 1, 2, 4 … 30 s while it keeps dying within a "
-        "minute: the times to the next trade are mostly that back-off."
-    )
     return found
 
 

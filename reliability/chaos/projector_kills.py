@@ -10,15 +10,14 @@ import asyncio
 import random
 from typing import Final
 
-from benchmarks.servers import own_servers
 from benchmarks.trading_log import write
 from projections.rebuild import rebuild
 from projections.runner import catch_up
+from reliability.chaos.carrying_out import on_own_servers
 from reliability.chaos.findings import Findings
 from reliability.chaos.pipeline import wait_for
 from reliability.chaos.store_process import connect, kill, only_connection, records_in, store_process, trading
 from reliability.result import Result
-from topics.admin import apply
 from topics.log import LogAddress
 
 NAME: Final = "projector-kills"
@@ -28,14 +27,7 @@ _EVENTS_A_LIFE: Final = 15_000
 
 
 def run(kills: int) -> Result:
-    return asyncio.run(_run(kills))
-
-
-async def _run(kills: int) -> Result:
-    async with own_servers() as servers:
-        log = LogAddress(servers.bootstrap)
-        await apply(log)
-        return (await trial(log, servers.dsn, kills)).result(NAME, TITLE, kills)
+    return on_own_servers(NAME, TITLE, kills, trial)
 
 
 async def trial(log: LogAddress, dsn: str, kills: int) -> Findings:

@@ -11,10 +11,10 @@ import random
 from dataclasses import asdict
 from typing import Any, Final
 
-from benchmarks.servers import own_servers
 from benchmarks.trading_log import write
 from projections.rebuild import rebuild
 from projections.runner import catch_up
+from reliability.chaos.carrying_out import on_own_servers
 from reliability.chaos.findings import Findings
 from reliability.chaos.pipeline import wait_for
 from reliability.chaos.store_process import (
@@ -27,7 +27,6 @@ from reliability.chaos.store_process import (
     trading,
 )
 from reliability.result import Result, TrialError
-from topics.admin import apply
 from topics.log import LogAddress
 
 NAME: Final = "rebuild-kills"
@@ -37,19 +36,12 @@ _EVENTS_A_KILL: Final = 50_000
 
 
 def run(kills: int) -> Result:
-    return asyncio.run(_run(kills))
+    return on_own_servers(NAME, TITLE, kills, trial)
 
 
-async def _run(kills: int) -> Result:
-    async with own_servers() as servers:
-        log = LogAddress(servers.bootstrap)
-        await apply(log)
-        events = min(MOST_EVENTS, _EVENTS_A_KILL * kills)
-        return (await trial(log, servers.dsn, kills, events)).result(NAME, TITLE, kills)
-
-
-async def trial(log: LogAddress, dsn: str, kills: int, events: int) -> Findings:
-    """`log` with its topics, empty; `dsn` of an empty database."""
+async def trial(log: LogAddress, dsn: str, kills: int, events: int = 0) -> Findings:
+    """`log` with its topics, empty; `dsn` of an empty database. `events`: 0 for 50,000 a kill, at most a million."""
+    events = events or min(MOST_EVENTS, _EVENTS_A_KILL * kills)
     found = Findings(runs=kills)
     chance = random.Random(20_260_804)  # noqa: S311 - to be repeated, not to be secret
     records = await write(log, trading(events))

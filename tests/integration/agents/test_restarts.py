@@ -12,7 +12,7 @@ import pytest
 
 from agents.main import pure_agents
 from agents.settings import AgentsSettings
-from reliability.chaos.agent_evidence import contain, last_events, verify
+from reliability.chaos.agent_evidence import caught_up, verify
 from reliability.chaos.agent_market import Feed, give_past
 from reliability.chaos.agent_workers import Workers
 from topics import admin
@@ -61,22 +61,6 @@ async def is_trading(feed: Feed, workers: Workers) -> bool:
     return False
 
 
-async def caught_up(address: LogAddress, workers: Workers, settings: AgentsSettings, within_s: float) -> bool:
-    agents = pure_agents(settings)
-    ends = await last_events(address, agents)
-
-    async def wait() -> None:
-        while not await contain(address, agents, ends):
-            await workers.revive()
-            await asyncio.sleep(1)
-
-    try:
-        await asyncio.wait_for(wait(), within_s)
-    except TimeoutError:
-        return False
-    return True
-
-
 async def test_killed_and_reassigned_workers_decide_as_one_that_never_stopped(
     address: LogAddress, workers: Workers, tmp_path: Path
 ) -> None:
@@ -89,7 +73,7 @@ async def test_killed_and_reassigned_workers_decide_as_one_that_never_stopped(
     async with feed.running():
         assert await is_trading(feed, workers), workers.told()
         await torment(workers, chance, KILLS)
-    assert await caught_up(address, workers, settings, 60), workers.told()
+    assert await caught_up(address, pure_agents(settings), workers.revive, 60), workers.told()
     codes = await workers.terminate()
     counts = await verify(address, pure_agents(settings))
     assert counts.states > 1_000
@@ -112,7 +96,7 @@ async def test_without_the_gate_the_same_trial_finds_contradictions(
     async with feed.running():
         assert await is_trading(feed, workers), workers.told()
         await torment(workers, chance, 5)
-    await caught_up(address, workers, settings, 5)
+    await caught_up(address, pure_agents(settings), workers.revive, 5)
     await workers.terminate()
     with pytest.raises(AssertionError, match=r"versions|not the fold|two sets of details|no state has decided"):
         await verify(address, pure_agents(settings))

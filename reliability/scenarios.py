@@ -103,7 +103,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario(
         name="poison",
-        about="One malformed record for every hundred on all input topics of a pipeline that trades: no protobuf, empty, "
+        about="One malformed record for every hundred on all input topics of a pipeline that trades: garbage, empty, "
         "cut off, another key's, numbers that are none, an intent that asks for nothing. Whoever cannot read one must "
         "bury it unchanged and with the reason, nobody may bury a good one, no process may end. Then poison stands at "
         "the end of every topic and the connector is killed. Most of the good records are market data of other "
@@ -115,7 +115,7 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     ),
     Scenario(
         name="disk-full",
-        about="The data folder of a pipeline that trades lies on a small file system in memory, and a file takes all its "
+        about="The data folder of a pipeline that trades lies on a small file system in memory; a file takes all its "
         "room. The pipeline must end with a clear message, go on when there is room again, and `tapeline check` and a "
         "rebuild must be satisfied in the end. Needs root on Linux.",
         unit="times",

@@ -15,7 +15,7 @@ from typing import Any, Final
 from agents.main import pure_agents
 from agents.settings import AgentsSettings
 from agents.stateful import SOURCE as AGENTS
-from connector.gateway.intents import READER as GATEWAY
+from connector.gateway.refusals import READER as GATEWAY
 from projections import folds
 from topics.catalogue import ACCOUNT, CONTROL, FUNDING, INSTRUMENTS, INTENTS, MARKET, ORDERS, RISK, SLOTS, Topic
 from topics.codec import Record

@@ -33,7 +33,7 @@ SYMBOLS: Final = [f"S{number}USDT" for number in range(16)]
 EVENTS_EACH: Final = 1_700
 _TAKEN_OVER: Final = "partitions taken over"
 _MOST_WORKERS: Final = 3
-_ONE_S: Final = 30.0
+_ONE_S: Final = 120.0
 _CAUGHT_UP_S: Final = 180.0
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reliability.chaos import broker_kills, projector_kills, rebuild_kills
+from reliability.chaos import broker_kills, projector_kills, rebalances, rebuild_kills
 from topics.admin import apply
 from topics.log import LogAddress
 
@@ -36,3 +36,10 @@ async def test_what_a_killed_broker_acknowledged_is_there_in_order(tmp_path: Pat
     found = await broker_kills.log_trial(tmp_path / "kafka", kills=1, messages=4_000)
     assert found.violations == []
     assert found.measures["acknowledged"] == 4_000
+
+
+async def test_workers_that_join_leave_and_die_lose_and_repeat_nothing(log: LogAddress, tmp_path: Path) -> None:
+    """GRID-1, ES-3, WF-1: two rebalances under load: each event in its key's state once, no contradicting intent."""
+    found = await rebalances.trial(log, tmp_path, 2)
+    assert found.violations == []
+    assert int(found.measures["intents"]) > 50

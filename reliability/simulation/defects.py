@@ -18,6 +18,7 @@ from typing import Any, Final
 from connector.errors import OutcomeUnknownError
 from connector.gateway.ledger import Batch
 from connector.gateway.lifecycle import TERMINAL
+from projections.tables import Tables
 from reliability.simulation.campaign import INTENTS, quiet, run_seed
 from topics.v1.orders_pb2 import ORDER_STATUS_ACCEPTED, ORDER_STATUS_REJECTED
 
@@ -259,6 +260,37 @@ def _no_limit(_real: Any) -> Any:
     return lambda *_, **__: None
 
 
+def _outbox_forgotten(_real: Any) -> Any:
+    return lambda _record: []
+
+
+def _always_true(_real: Any) -> Any:
+    return lambda *_: True
+
+
+def _never_contained(_real: Any) -> Any:
+    return lambda *_: False
+
+
+def _outputs_first(_real: Any) -> Any:
+    async def take_in(self: Any, _granted: Any, facts: Any) -> bool:
+        folded = self._fold(facts)
+        await self._producer.send_all(folded.outputs)
+        await self._producer.send_all(folded.states)
+        return True
+
+    return take_in
+
+
+def _rows_after_offsets(real: Any) -> Any:
+    async def write(self: Any, tables: Any, offsets: Any, ends: Any) -> None:
+        await real(self, Tables(), offsets, ends)
+        await asyncio.sleep(0.1)
+        await real(self, tables, offsets, ends)
+
+    return write
+
+
 DEFECTS: Final[tuple[Defect, ...]] = (
     Defect(
         "ledger-forgets-ids",
@@ -375,5 +407,40 @@ DEFECTS: Final[tuple[Defect, ...]] = (
         "connector.gateway.exposure",
         "_check_exposure",
         _no_limit,
+    ),
+    Defect(
+        "outbox-forgotten",
+        "a new owner sends the outbox of the state it loads again",
+        "agents.stateful",
+        "outbox_of",
+        _outbox_forgotten,
+    ),
+    Defect(
+        "gate-admits-all",
+        "only events of the present assignment are folded",
+        "agents.gate:Gate",
+        "admits",
+        _always_true,
+    ),
+    Defect(
+        "facts-fold-twice",
+        "a state knows which offsets it contains",
+        "agents.keys:Key",
+        "contains",
+        _never_contained,
+    ),
+    Defect(
+        "outputs-before-state",
+        "no output is visible before the state that decided it is durable",
+        "agents.stateful:StatefulAgent",
+        "_take_in",
+        _outputs_first,
+    ),
+    Defect(
+        "rows-after-offsets",
+        "the projections' rows and offsets are one transaction",
+        "reliability.simulation.projector_process:SimulatedStore",
+        "write",
+        _rows_after_offsets,
     ),
 )

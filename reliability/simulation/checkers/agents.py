@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
+from agents.domain.grid_state import STRATEGY
 from connector.gateway.lifecycle import TERMINAL
 from reliability.simulation.checkers.evidence import Evidence, Said, Violation, status_name
 from reliability.simulation.checkers.refold import refold
@@ -28,6 +29,7 @@ def check(evidence: Evidence) -> Iterator[Violation]:
     yield from _attempts(evidence, decided)
     yield from _orphans(evidence)
     yield from _outboxes_sent(evidence, decided)
+    yield from _asked_undecided(evidence, decided)
     yield from refold(evidence)
 
 
@@ -132,6 +134,20 @@ def _outboxes_sent(evidence: Evidence, decided: dict[str, list[tuple[float, Inte
     for name, intents in decided.items():
         if name not in evidence.asked:
             yield Violation("intent-not-sent", f"{name} was decided at {intents[0][0]:.3f} s and never asked for")
+
+
+def _asked_undecided(evidence: Evidence, decided: dict[str, list[tuple[float, Intent]]]) -> Iterator[Violation]:
+    """No intent is seen before the state that decided it: whoever continues from the states decides otherwise."""
+    for name, asked in evidence.asked.items():
+        if asked[0].message.strategy != STRATEGY:
+            continue
+        decided_s = decided[name][0][0] if name in decided else None
+        if decided_s is None or decided_s > asked[0].at_s:
+            yield Violation(
+                "undecided-intent",
+                f"{name} was asked for at {asked[0].at_s:.3f} s ({asked[0].place}); a state that decides it was "
+                + ("never durable" if decided_s is None else f"durable at {decided_s:.3f} s"),
+            )
 
 
 def _ended_s(order: BookedOrder) -> float | None:

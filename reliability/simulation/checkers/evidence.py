@@ -18,6 +18,8 @@ from topics.v1.orders_pb2 import OWNERSHIP_FOREIGN, OrderStatus, OrderUpdate
 
 MessageT = TypeVar("MessageT")
 FillKey = tuple[str, str]
+LAST_WORDS_S = 10.0
+"""Longer than the log is ever away in a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +120,16 @@ class Evidence:
         return said.record.offset < self.history.ledger.positions.get(said.record.partition, 0)
 
     def two_spoke(self, earlier_s: float, later_s: float) -> bool:
-        """Whether more than one gateway lived between the two times: one repeats what it cannot know was said."""
-        lives = [
+        """Whether more than one gateway spoke between the two times: one repeats what it cannot know was said.
+
+        What a gateway had sent when it was killed may reach the log well after its end.
+        """
+        spoke = (
             life
             for life in self.gateways
-            if life.started_s <= later_s and (life.ended_s is None or earlier_s <= life.ended_s)
-        ]
-        return len(lives) > 1
+            if life.started_s <= later_s and (life.ended_s is None or earlier_s <= life.ended_s + LAST_WORDS_S)
+        )
+        return sum(1 for _ in spoke) > 1
 
     def _read_intents(self) -> None:
         here = (self.history.venue, self.history.account)

@@ -97,7 +97,7 @@ def _positions(evidence: Evidence, booked: Mapping[FillKey, BookedFill]) -> Iter
     before_us = _before_us(evidence, booked)
     truth = _sum((fill.symbol, fill.side, fill.quantity_lots) for fill in booked.values())
     said = [fills[0].message for fills in evidence.said_fills.values()]
-    on_log = _sum((update.symbol, update.side, update.fill.quantity_lots) for update in said)
+    on_log = _sum((it.symbol, it.side, it.fill.quantity_lots - it.fill.covered_lots) for it in said)
     rows = (PositionRow(*row) for row in history.projected.rows.get(POSITIONS.name, []))
     projected = {row.symbol: row.quantity_lots for row in rows}
     for symbol in sorted({*truth, *history.positions, *on_log, *projected}):

@@ -260,6 +260,12 @@ def outbox_forgotten(history: History) -> None:
     ]
 
 
+def outputs_first(history: History) -> None:
+    first = history.of(GRID_STATE.name)[0]
+    at = history.log.index(first)
+    history.log[at] = replace(first, at_s=50.0)
+
+
 def two_live(history: History) -> None:
     """Both orders belong to one slot, and neither had ended when the second came."""
     for at, record in enumerate(history.log):
@@ -324,6 +330,7 @@ BAD: dict[str, Callable[[History], None]] = {
     "refold": decided_otherwise,
     "attempt-too-early": attempt_early,
     "intent-not-sent": outbox_forgotten,
+    "undecided-intent": outputs_first,
     "two-live": two_live,
     "sent-after-kill": sent_after_kill,
     "open-after-kill": open_after_kill,

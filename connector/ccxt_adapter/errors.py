@@ -1,6 +1,6 @@
 """The one mapping from what ccxt raises and venues answer to connector.errors (ERR-1).
 
-Codes first, then the venue's words, then the HTTP status, then ccxt's class. On a call that changes something,
+Codes first, the venue's words where a code covers several cases or is new, then the HTTP status, then ccxt's class. On a call that changes something,
 whatever is not certain to have failed is OutcomeUnknownError; on a read it is VenueUnavailableError.
 """
 
@@ -50,6 +50,7 @@ _BY_CODE: Mapping[str, type[VenueError]] = {
     "-5022": PostOnlyWouldTakeError,
     "-5028": ClockSkewError,
 }
+_SEVERAL_CASES = frozenset({"-2010", "-2011"})
 # Parameters, filters and limits of one order: what is left of these ranges.
 _ABOUT_THE_ORDER = (range(1100, 1131), range(1013, 1014), range(4000, 4200))
 # The venue itself does not know what became of the request.
@@ -78,7 +79,9 @@ _BY_CCXT_CLASS: Mapping[str, type[VenueError]] = {
     "BadRequest": InvalidOrderError,
     "ArgumentsRequired": InvalidOrderError,
     "NotSupported": VenueRejectedError,
+    "OperationRejected": VenueRejectedError,
 }
+_UNCERTAIN_CLASSES = frozenset({"ChecksumError"})  # below InvalidNonce in ccxt, and about no clock
 _CERTAINLY_NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _QUERY = re.compile(r"\?\S*")
 
@@ -91,6 +94,8 @@ def translate(error: Exception, *, what: str, changes: bool) -> VenueError:
     if isinstance(cause, _CERTAINLY_NOT_SENT):
         return NotSentError(f"{what}: no connection to the venue: {_plain(cause)}; nothing was sent")
     for ancestor in type(error).__mro__:
+        if ancestor.__name__ in _UNCERTAIN_CLASSES:
+            break
         if found := _BY_CCXT_CLASS.get(ancestor.__name__):
             return found(f"{what}: {_plain(error)}")
     return _uncertain(f"{what}: {type(error).__name__}: {_plain(error)}", changes=changes)
@@ -102,10 +107,9 @@ def _from_answer(answer: VenueAnswerError, what: str, *, changes: bool) -> Venue
         return RateLimitedError(message, answer.retry_after_s)
     if answer.code in _UNCERTAIN_CODES:
         return _uncertain(message, changes=changes)
-    for pattern, kind in _BY_WORDS:
-        if pattern.search(answer.words) and answer.code:
-            return kind(message)
     kind_of_code = _BY_CODE.get(answer.code) or _about_the_order(answer.code)
+    if answer.code in _SEVERAL_CASES or (answer.code and kind_of_code is None):
+        kind_of_code = next((kind for words, kind in _BY_WORDS if words.search(answer.words)), kind_of_code)
     if kind_of_code is RateLimitedError:
         return RateLimitedError(message, answer.retry_after_s)
     if kind_of_code is not None:

@@ -189,6 +189,17 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         run=trial_in("reliability.chaos.stop_cont"),
     ),
     Scenario(
+        name="kill-switch",
+        about="`tapeline kill` while a pipeline trades and something breaks: the network between connector and venue, "
+        "the connector or the venue killed with -9. Judged by the venue's own ledger: nothing of ours stays open, and "
+        "no order appears once the command said that it is done, over kills of the connector too, until `tapeline "
+        "release`; and by `tapeline check` and a rebuild.",
+        unit="kills",
+        size=5,
+        long_size=100,
+        run=trial_in("reliability.chaos.kill_switch"),
+    ),
+    Scenario(
         name="simulation",
         about="The product's own gateway, agents and projections run unchanged on virtual time in one process, over "
         "twins of the venue, the network, the log and the database. A seed draws what goes wrong: requests and replies "

@@ -47,7 +47,7 @@ NAMES: Final = (*FAULTS, DROPPED, REPLY_LOST, CANCEL_REPLY_LOST)
 def run(faults: int) -> Result:
     async def act(trial: Trial) -> None:
         counted: Counter[str] = Counter()
-        for at in range(faults):
+        for at in trial.turns(range(faults)):
             counted[await disturb(trial)] += 1
             if (at + 1) % _EVERY == 0 or at + 1 == faults:
                 trial.progress(f"{at + 1}/{faults}")

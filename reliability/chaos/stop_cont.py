@@ -37,21 +37,17 @@ SETTINGS: Final[Mapping[str, str]] = {"TAPELINE_AGENTS__SESSION_TIMEOUT_S": "6"}
 def run(rounds: int) -> Result:
     async def act(trial: Trial) -> None:
         back_s: dict[str, list[float]] = defaultdict(list)
-        for at in range(rounds):
-            names = list(STOPPED_S)
-            trial.chance.shuffle(names)
-            for name in names:
-                back_s[name].append(await stop(trial, name))
-                trial.progress(f"{at + 1}/{rounds} {name}: trading again after {back_s[name][-1]:.1f} s")
+        names = [name for _ in range(rounds) for name in trial.chance.sample(list(STOPPED_S), len(STOPPED_S))]
+        for name in trial.turns(names):
+            back_s[name].append(await stop(trial, name))
+            done = f"{trial.found.runs + 1}/{len(names)}"
+            trial.progress(f"{done} {name}: trading again after {back_s[name][-1]:.1f} s")
         for name, values in back_s.items():
             trial.found.measures[f"seconds from continuing {name} to the next accepted order, longest"] = max(values)
         stops = ", ".join(f"{name} {seconds:g} s" for name, seconds in STOPPED_S.items())
         trial.found.notes.append(f"stopped for: {stops}")
 
-    return carried_out(
-        NAME, "Processes stopped past their lease and continued", rounds, act,
-        runs=rounds * len(STOPPED_S), settings=SETTINGS,
-    )  # fmt: skip
+    return carried_out(NAME, "Processes stopped past their lease and continued", rounds, act, settings=SETTINGS)
 
 
 async def stop(trial: Trial, name: str) -> float:

@@ -11,14 +11,15 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from psycopg import AsyncConnection
 
@@ -32,6 +33,7 @@ from tapeline.embedded.postgres import EmbeddedPostgres
 
 MARKET: Final = ("--fresh", "--speed", "20")
 _RESOLVED_S: Final = 60.0
+ItemT = TypeVar("ItemT")
 
 
 @dataclass
@@ -44,7 +46,18 @@ class Trial:
     proxy: FaultProxy
     aim: Path
     chance: random.Random
+    settings: Mapping[str, str] = field(default_factory=dict)
     found: Findings = field(default_factory=Findings)
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def turns(self, items: Iterable[ItemT]) -> Iterator[ItemT]:
+        """Each item counts as a run. Ends early once somebody asked for that."""
+        for item in items:
+            if self.enough.is_set():
+                self.found.notes.append("ended early, on request")
+                return
+            yield item
+            self.found.runs += 1
 
     def progress(self, text: str) -> None:
         """For whoever watches."""
@@ -111,7 +124,7 @@ async def trading(
             **(settings or {}),
         }
         async with trading_pipeline(home, *(arguments or MARKET), settings=chosen) as run:
-            yield Trial(name, home, run, proxy, aim, random.Random(seed))  # noqa: S311
+            yield Trial(name, home, run, proxy, aim, random.Random(seed), settings=chosen)  # noqa: S311
 
 
 async def judged(trial: Trial) -> None:
@@ -136,14 +149,17 @@ def carried_out(
     size: int,
     act: Callable[[Trial], Awaitable[None]],
     *arguments: str,
-    runs: int | None = None,
     settings: Mapping[str, str] | None = None,
 ) -> Result:
-    """The scenario as a command runs it: in a temporary folder, with the common end. `runs` where it is not `size`."""
+    """The scenario as a command runs it: in a temporary folder, with the common end.
+
+    The first Ctrl-C lets `act` end after the turn under way, and what was done is judged; the second one ends it all.
+    """
     folder = Path(tempfile.mkdtemp(prefix=f"tapeline-chaos-{name}-"))
 
     async def everything() -> Trial:
         async with trading(name, folder / "data", *arguments, settings=settings) as trial:
+            _end_on_request(trial.enough)
             await act(trial)
             await judged(trial)
         return trial
@@ -156,11 +172,20 @@ def carried_out(
         trial.progress(f"data folder and logs are kept in {folder}")
     else:
         shutil.rmtree(folder, ignore_errors=True)
-    trial.found.runs = size if runs is None else runs
     trial.found.notes.append(
         f"load average of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
     return trial.found.result(name, title, size)
+
+
+def _end_on_request(enough: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        enough.set()
+        loop.remove_signal_handler(signal.SIGINT)
+
+    loop.add_signal_handler(signal.SIGINT, asked)
 
 
 @asynccontextmanager

@@ -42,7 +42,7 @@ class Drop:
 def run(drops: int) -> Result:
     async def act(trial: Trial) -> None:
         told: list[Drop] = []
-        for at in range(drops):
+        for at in trial.turns(range(drops)):
             told.append(await drop(trial, trial.chance.choice([0.0, 0.2, 0.5, 1.0, 2.0])))
             trial.progress(f"{at + 1}/{drops} equal after {told[-1].equal_s:.1f} s, {told[-1].missed} fills missed")
         note(trial, told)
@@ -57,7 +57,7 @@ def note(trial: Trial, told: list[Drop]) -> None:
         "drops with executions missed": sum(one.missed > 0 for one in told),
         "seconds until equal to the venue, p50": percentile_s(equal, 0.5),
         "the same, p95": percentile_s(equal, 0.95),
-        "the same, longest": max(equal),
+        "the same, longest": max(equal, default=0.0),
         f"drops that took longer than {EQUAL_WITHIN_S:g} s": sum(value > EQUAL_WITHIN_S for value in equal),
         "seconds until quotes came again, p95": percentile_s([one.quotes_s for one in told], 0.95),
     }

@@ -31,10 +31,10 @@ _EPOCH: Final = "SELECT epoch FROM ledger.epoch"
 
 def run(times: int) -> Result:
     async def act(trial: Trial) -> None:
-        for at in range(times):
+        for _ in trial.turns(range(times)):
             stopped_s = trial.chance.choice([0.5, 2.0, 6.0, 12.0])
             await zombie(trial, stopped_s)
-            trial.progress(f"{at + 1}/{times} stopped for at least {stopped_s:g} s, continued, fenced")
+            trial.progress(f"{trial.found.runs + 1}/{times} stopped for at least {stopped_s:g} s, continued, fenced")
         trial.found.measures["writes of a fenced gateway accepted"] = sum(
             "fenced" in one for one in trial.found.violations
         )

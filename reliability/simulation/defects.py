@@ -205,7 +205,9 @@ def _late_fill_ignored(real: Any) -> Any:
 
 def _newest_report_wins(real: Any) -> Any:
     def on_report(order: Any, report: Any, *rest: Any) -> Any:
-        return real(replace(order, filled_lots=min(order.filled_lots, report.filled_lots)), report, *rest)
+        # -1: nothing was filled yet and this is news, whatever the order knows
+        older = report.filled_lots < order.filled_lots
+        return real(replace(order, filled_lots=-1) if older else order, report, *rest)
 
     return on_report
 

@@ -39,6 +39,7 @@ class Plan:
     duration_s: float = STORM_S + TAIL_S
     timeout_s: float = 3.0
     reconcile_interval_s: float = 15.0
+    max_exposure_quote: int = 60_000
     agents: int = 2
     projector: bool = True
 
@@ -65,6 +66,7 @@ def draw(seed: int, *, intents: int = 210) -> Plan:
         intents=intents,
         timeout_s=random.choice((1.0, 3.0, 10.0)),
         reconcile_interval_s=random.choice((2.0, 5.0, 15.0)),
+        max_exposure_quote=random.choice((60_000, 60_000, 8_000, 2_000)),
         agents=agents,
         projector=projector,
     )
@@ -137,4 +139,13 @@ def _moments(random: Random, heat: float, cast: set[str]) -> list[Moment]:
         for kind, target, often, longest_s in _KINDS
         for _ in range(sum(random.random() < often * heat / 3 for _ in range(3)))
         if target in cast
+    ]
+
+
+def _limited_before_zombies(random: Random, moments: list[Moment]) -> list[Moment]:
+    """Half of the gateways that are stopped have tries of placements waiting: those must not be made later."""
+    return [
+        Moment(at_s=max(0.0, it.at_s - 0.3), kind="rate limit", for_s=0.5)
+        for it in moments
+        if it.kind == "zombie" and it.target == "gateway" and random.random() < 0.5
     ]

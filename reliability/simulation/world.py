@@ -58,9 +58,6 @@ GRID_ENDS_S = 15.0
 GRID = {"levels": "3", "interval_bps": "8", "order_notional": "100", "max_position_notional": "600"}
 AGENTS = AgentsSettings(data_dir=Path())
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
-LIMITS = RiskLimits(
-    max_exposure_quote=Decimal(60_000), max_order_notional=Decimal(10_000), max_open_orders_per_symbol=150
-)
 
 
 def run(seed: int, plan: Plan | None = None) -> History:
@@ -86,7 +83,7 @@ class World:
         self.weather = Weather(seed, plan.rates)
         self.history = History(
             seed,
-            plan={**plan.told(), "max_exposure_quote": LIMITS.max_exposure_quote},
+            plan=plan.told(),
             venue=VENUE,
             account=ACCOUNT,
             start_ns=START_NS,
@@ -254,7 +251,7 @@ class World:
             log=log,
             ledger=SimulatedLedger(self.database, self.loop, self.weather, process),
             clock=clock,
-            limits=LIMITS,
+            limits=RiskLimits(max_exposure_quote=Decimal(self.plan.max_exposure_quote)),
             on_ready=partial(self._ready, told),
             settings=GatewaySettings(reconcile_interval_s=self.plan.reconcile_interval_s),
         )

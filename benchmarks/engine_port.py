@@ -12,6 +12,8 @@ from decimal import Decimal
 
 from benchmarks.market import VENUE
 from benchmarks.workload import ACCOUNT, instrument
+from connector.ccxt_adapter.client import VenueAnswerError
+from connector.ccxt_adapter.errors import translate
 from connector.errors import OrderNotFoundError, VenueRejectedError
 from connector.port import OrderReport, OrderRequest, Outcome, StreamLost, VenueFill, VenueOrder, outcome_of
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate, Balance, FundingPayment
@@ -60,7 +62,8 @@ class EnginePort:
         )
         first = self._engine.place(command, _now_ms())[0]
         if isinstance(first, OrderRefused):
-            raise VenueRejectedError(f"{first.code}: {first.message}")
+            refused = VenueAnswerError(400, str(first.code), first.message, None)
+            raise translate(refused, what=f"placing {request.client_order_id}", changes=True)
         if not isinstance(first, OrderUpdated) or first.execution is not Execution.NEW:
             raise VenueRejectedError(f"the engine answered {first} to a new order")
         return _venue_order(first.order, ORDER_STATUS_ACCEPTED)
@@ -131,6 +134,11 @@ class EnginePort:
     async def account_updates(self) -> AsyncIterator[AccountUpdate | StreamLost]:
         for update in list[AccountUpdate | StreamLost]():
             yield update
+
+    def quote(self, bid_ticks: int, ask_ticks: int) -> list[OrderUpdated]:
+        """The market moves on the first symbol; gives what it did to resting orders."""
+        events = self._engine.quote(self._symbols[0], _now_ms(), bid_ticks, 1_000_000, ask_ticks, 1_000_000)
+        return [event for event in events if isinstance(event, OrderUpdated)]
 
     def _open(self, symbol: str, client_order_id: str, venue_order_id: str) -> Order | None:
         return self._engine.open_order(symbol, int(venue_order_id) if venue_order_id else None, client_order_id)

@@ -1,6 +1,7 @@
 """The one mapping from what ccxt raises and venues answer to connector.errors (ERR-1).
 
-Codes first, the venue's words where a code covers several cases or is new, then the HTTP status, then ccxt's class. On a call that changes something,
+Codes first, the venue's words where a code covers several cases or is new, then the HTTP status, then
+ccxt's class. On a call that changes something,
 whatever is not certain to have failed is OutcomeUnknownError; on a read it is VenueUnavailableError.
 """
 

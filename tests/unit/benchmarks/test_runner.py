@@ -13,6 +13,7 @@ from rich.console import Console
 from benchmarks import circumstances, runner
 from benchmarks.result import Benchmark, Figure
 from benchmarks.suite import SUITE
+from tapeline import revision
 from tapeline.errors import UsageError
 from topics.errors import TapelineError
 
@@ -86,7 +87,7 @@ def test_results_are_written_as_json_and_as_a_page(tmp_path: Path) -> None:
 
 def test_outside_of_a_repository_the_commit_is_unknown(tmp_path: Path) -> None:
     """NFR: a figure without a commit says so."""
-    assert circumstances.commit(tmp_path) == "unknown"
+    assert revision.commit(tmp_path) == "unknown"
 
 
 def test_the_machine_is_described_without_its_name() -> None:

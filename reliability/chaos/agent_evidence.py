@@ -32,6 +32,8 @@ class Counts:
     intents: int
     repeated_outputs: int
     terms: int
+    late_writes: int = 0
+    contradicting: int = 0
 
 
 async def read_all(address: LogAddress, topic: Topic[Any]) -> list[ConsumerRecord]:
@@ -40,11 +42,16 @@ async def read_all(address: LogAddress, topic: Topic[Any]) -> list[ConsumerRecor
     return sorted(found, key=lambda record: (record.partition, record.offset))
 
 
-async def verify(address: LogAddress, agents: list[PureAgent[Any]]) -> Counts:
-    """Raises AssertionError with the first thing that does not hold."""
-    states = 0
+async def verify(address: LogAddress, agents: list[PureAgent[Any]], *, late_writes: bool = False) -> Counts:
+    """Raises AssertionError with the first thing that does not hold.
+
+    With `late_writes`, a state of an older term than one before it is counted and taken out of its chain, as recovery
+    does: a worker whose session ended without its knowing. Its intents that differ from the owner's are counted.
+    """
+    states = late = 0
     missed: list[str] = []
     decided: dict[str, set[bytes]] = defaultdict(set)
+    decided_late: dict[str, set[bytes]] = defaultdict(set)
     terms: set[tuple[str, int, int]] = set()
     for agent in agents:
         records = await read_all(address, agent.state_topic)
@@ -56,7 +63,12 @@ async def verify(address: LogAddress, agents: list[PureAgent[Any]]) -> Counts:
                 continue
             terms.add((agent.name, record.partition, state.term))
             chains[record.key].append(state)
-        for name, chain in chains.items():
+        for name, written in chains.items():
+            chain, outdated = _by_owner(written) if late_writes else (written, [])
+            late += len(outdated)
+            for state in outdated:
+                for each in outbox_of(state):
+                    decided_late[each.topic].add(each.value)
             missed += _check_chain(agent, name, chain, facts[name])
             states += len(chain)
             for state in chain:
@@ -67,13 +79,31 @@ async def verify(address: LogAddress, agents: list[PureAgent[Any]]) -> Counts:
     for topic in (INTENTS, SLOTS, RISK):
         sent = [record.value for record in await read_all(address, topic)]
         assert decided[topic.name] <= set(sent), f"{topic.name}: outputs of a state are missing on the log"
-        assert set(sent) <= decided[topic.name], f"{topic.name}: outputs on the log that no state has decided"
+        assert set(sent) <= decided[topic.name] | decided_late[topic.name], (
+            f"{topic.name}: outputs on the log that no state has decided"
+        )
         repeated += len(sent) - len(set(sent))
     intents = [Intent.FromString(value) for value in decided[INTENTS.name]]
     names = {intent.intent_id for intent in intents}
     assert len(names) == len(intents), "one intent id with two sets of details"
     assert not missed, f"events that no state contains: {missed}"
-    return Counts(states, len(intents), repeated, len(terms))
+    contradicting = _contradicting(intents, [Intent.FromString(value) for value in decided_late[INTENTS.name]])
+    return Counts(states, len(intents), repeated, len(terms), late, contradicting)
+
+
+def _by_owner(written: list[AgentState]) -> tuple[list[AgentState], list[AgentState]]:
+    """States of owners, and late ones of those who were owners before."""
+    chain: list[AgentState] = []
+    late: list[AgentState] = []
+    for state in written:
+        (late if chain and state.term < chain[-1].term else chain).append(state)
+    return chain, late
+
+
+def _contradicting(intents: list[Intent], late: list[Intent]) -> int:
+    """Late intents that ask for something else under an owner's id; why and when they were asked for may differ."""
+    known = {intent.intent_id: (intent.place, intent.cancel) for intent in intents}
+    return sum((it.place, it.cancel) != known.get(it.intent_id, (it.place, it.cancel)) for it in late)
 
 
 Ends = dict[tuple[str, bytes], dict[str, int]]

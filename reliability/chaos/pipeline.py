@@ -197,7 +197,7 @@ async def tapeline(home: Path, *arguments: str, code: int | None = 0, settings: 
         await process.wait()
         raise
     good = process.returncode in (0, 1) if code is None else process.returncode == code
-    if not good:
+    if not good or not output:
         raise TrialError(
             f"tapeline {' '.join(arguments)} ended with {process.returncode}: {output.decode()}{errors.decode()}"
         )

@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 from pydantic import SecretStr
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from connector.ccxt_adapter.venue import CcxtVenue
 from connector.errors import VenueError
@@ -25,6 +26,7 @@ from connector.gateway.settings import GatewaySettings, RetrySettings, RiskLimit
 from connector.port import OrderRequest, StreamLost
 from connector.settings import VenueConnection
 from observability.logs import get_logger
+from reliability.result import TrialError
 from topics.identifiers import client_order_id
 from topics.scale import Scale
 from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, TIME_IN_FORCE_GTC, Grain
@@ -205,8 +207,7 @@ class Stage:
                 reconnect_delays_s=(0.05, 0.1, 0.2),
             )
         )
-        self._instruments = {it.symbol: it for it in await self.port.start()}
-        self._prices = {it: await self._resting_ticks(it) for it in self._symbols}
+        await self._connect()
         self._ledger = self._new_ledger()
         self.log.lives.append(len(self.log.updates))
         self.gateway = Gateway(self.port, self._ledger, self.log.publish, self._instruments, LIMITS, settings=SETTINGS)
@@ -214,10 +215,30 @@ class Stage:
         self._listening.clear()
         self._tasks = [asyncio.create_task(self._orders()), asyncio.create_task(self._account())]
         await asyncio.wait_for(self._listening.wait(), WAIT_S)
+        if not await self.comes_true(self._trades):
+            raise TrialError(f"the gateway did not start to trade: {self.gateway.status()['halted']}")
 
     async def close(self) -> None:
         await self.gateway.stop()
         await self._end_gateway()
+
+    async def _connect(self) -> None:
+        """Tries on: on a busy machine even a good venue answers later than the short timeout of a trial."""
+        attempts = AsyncRetrying(
+            stop=stop_after_delay(WAIT_S),
+            wait=wait_fixed(_LOOK_EVERY_S),
+            retry=retry_if_exception_type(VenueError),
+            reraise=True,
+        )
+        try:
+            self._instruments = {it.symbol: it for it in await attempts(self.port.start)}
+            self._prices = {it: await attempts(self._resting_ticks, it) for it in self._symbols}
+        except VenueError as error:
+            await self.port.close()
+            raise TrialError(f"the venue of the trial did not answer within {WAIT_S:g} s: {error}") from error
+
+    async def _trades(self) -> bool:
+        return not self.gateway.status()["halted"]
 
     async def _end_gateway(self) -> None:
         for task in self._tasks:

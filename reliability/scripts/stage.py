@@ -224,15 +224,17 @@ class Stage:
 
     async def _connect(self) -> None:
         """Tries on: on a busy machine even a good venue answers later than the short timeout of a trial."""
-        attempts = AsyncRetrying(
+        retrying = AsyncRetrying(
             stop=stop_after_delay(WAIT_S),
             wait=wait_fixed(_LOOK_EVERY_S),
             retry=retry_if_exception_type(VenueError),
             reraise=True,
         )
         try:
-            self._instruments = {it.symbol: it for it in await attempts(self.port.start)}
-            self._prices = {it: await attempts(self._resting_ticks, it) for it in self._symbols}
+            async for attempt in retrying:
+                with attempt:
+                    self._instruments = {it.symbol: it for it in await self.port.start()}
+                    self._prices = {it: await self._resting_ticks(it) for it in self._symbols}
         except VenueError as error:
             await self.port.close()
             raise TrialError(f"the venue of the trial did not answer within {WAIT_S:g} s: {error}") from error

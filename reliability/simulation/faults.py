@@ -56,8 +56,8 @@ def draw(seed: int, *, intents: int = 210) -> Plan:
     """The plan of a seed: some seeds are mild, some have everything at once."""
     random = Random(f"{seed}/plan")  # noqa: S311  a simulation, not a secret
     heat = random.choice((0.3, 1.0, 1.0, 2.0))
-    agents = random.choice((0, 0, 0, 0, 1, 2, 3))  # most seeds are about the gateway, which is cheaper to simulate
-    projector = random.random() < 0.3
+    agents = random.choice((0, 0, 0, 0, 0, 1, 2, 3))  # most seeds are about the gateway, which is cheaper to simulate
+    projector = random.random() < 0.25
     cast = {"", "gateway", *(("agents",) if agents else ()), *(("projector",) if projector else ())}
     broken = [*_moments(random, heat, cast), *_kill_switch(random)]
     moments = sorted([*broken, *_limited_before_zombies(random, broken)], key=lambda it: it.at_s)
@@ -66,7 +66,7 @@ def draw(seed: int, *, intents: int = 210) -> Plan:
         moments=tuple(moments),
         intents=intents,
         timeout_s=random.choice((1.0, 3.0, 10.0)),
-        reconcile_interval_s=random.choice((2.0, 5.0, 15.0)),
+        reconcile_interval_s=random.choice((4.0, 10.0, 15.0)),
         max_exposure_quote=random.choice((60_000, 60_000, 8_000, 2_000)),
         agents=agents,
         projector=projector,

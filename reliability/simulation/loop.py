@@ -207,7 +207,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if process is not world and not self._admits(process, step):
                 continue
             self.steps += 1
-            step._run()  # noqa: SLF001
+            try:
+                step._context.run(step._callback, *step._args)  # noqa: SLF001
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001  as asyncio's own handles do
+                self.call_exception_handler({"message": f"{step._callback!r}", "exception": error})  # noqa: SLF001
             budget -= 1
             if not budget:
                 raise StalledError(f"{self.MOST_STEPS_AT_ONCE} steps at {before:.6f} s, the last one {step!r}")

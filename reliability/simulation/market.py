@@ -13,7 +13,7 @@ from venue.instruments import Instrument
 from venue.orders import Side
 from venue.synthetic import STEP_MS, SyntheticMarket
 
-FUNDING_EVERY_S = 5
+FUNDING_EVERY_STEPS = 4
 
 
 class MarketSource:
@@ -57,7 +57,7 @@ class MarketSource:
             ),
         ]
         funding = None
-        if int(now_s) % FUNDING_EVERY_S == 0:
+        if self._trades % (FUNDING_EVERY_STEPS * len(self._sources)) < len(self._sources):
             funding = FundingUpdate(
                 venue=self._books.name,
                 symbol=symbol,

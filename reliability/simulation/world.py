@@ -53,6 +53,7 @@ from venue.instruments import LISTED
 VENUE, ACCOUNT = "paper", "main"
 SESSION_S = 8.0
 DRAIN_S = 5.0
+MARKET_EVERY_S = 1.5
 GRID_ENDS_S = 15.0
 """After the quiet begins: its orders are cancelled then."""
 GRID = {"levels": "3", "interval_bps": "8", "order_notional": "100", "max_position_notional": "600"}
@@ -186,7 +187,7 @@ class World:
                         streams.tell_market(symbol, event)
                     if funding is not None:
                         streams.tell_funding(funding)
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(MARKET_EVERY_S)
 
     async def _storm(self) -> None:
         storm = Storm(self.weather.stream("storm"), account=ACCOUNT)

@@ -270,10 +270,6 @@ def _always_true(_real: Any) -> Any:
     return lambda *_: True
 
 
-def _never_contained(_real: Any) -> Any:
-    return lambda *_: False
-
-
 def _outputs_first(_real: Any) -> Any:
     async def take_in(self: Any, _granted: Any, facts: Any) -> bool:
         folded = self._fold(facts)
@@ -423,13 +419,6 @@ DEFECTS: Final[tuple[Defect, ...]] = (
         "agents.gate:Gate",
         "admits",
         _always_true,
-    ),
-    Defect(
-        "facts-fold-twice",
-        "a state knows which offsets it contains",
-        "agents.keys:Key",
-        "contains",
-        _never_contained,
     ),
     Defect(
         "outputs-before-state",

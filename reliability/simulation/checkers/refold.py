@@ -74,6 +74,10 @@ def _difference(agent: PureAgent[Any], before: AgentState, after: AgentState, fa
     """Empty where the facts between the two states lead from one to the other."""
     if after.halted or before.halted:
         return ""
+    for topic, offset in before.contains.items():
+        if after.contains.get(topic, -1) < offset:
+            again = after.contains.get(topic, -1)
+            return f"it contained {topic} up to {offset}, then up to {again}: facts counted twice"
     fold = Key(agent, AgentState.FromString(before.SerializeToString()))
     new = [
         fact

@@ -21,7 +21,7 @@ from agents.domain.grid_state import (
 from agents.domain.outputs import Cancel, Place, SlotStep
 from topics.scale import Scale
 from topics.v1.common_pb2 import Side
-from topics.v1.orders_pb2 import OrderStatus, OrderUpdate
+from topics.v1.orders_pb2 import OrderStatus, OrderUpdate, Ownership
 from topics.v1.slots_pb2 import SlotState
 
 POST_ONLY_WOULD_TAKE = "POST_ONLY_WOULD_TAKE"
@@ -65,7 +65,12 @@ def cancel_asked(grid: Grid, cancel: Cancel) -> None:
 
 
 def updated(grid: Grid, update: OrderUpdate) -> list[SlotStep]:
-    """Takes in what is known of an order now. Orders that are not ours, or long ended, change nothing."""
+    """Takes in what is known of an order now. Orders that are not ours, or long ended, change nothing.
+
+    Another program's order may carry a client id of ours: then it says that it is foreign.
+    """
+    if update.ownership == Ownership.OWNERSHIP_FOREIGN:
+        return []
     slot = grid.live.get(update.client_order_id)
     if slot is None:
         _late_fill(grid, update)

@@ -95,6 +95,7 @@ class KillSwitch:
         self._desk.kills += 1
         self._found = self._cancelled = 0
         self._noted = False
+        self._desk.cancel_wishes.wake(order.id for order in self._desk.orders.open())
         _log.error("kill switch", by=by, reason=reason, everything=everything)
         self._look_soon()
 

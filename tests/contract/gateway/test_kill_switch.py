@@ -111,14 +111,20 @@ async def test_a_placement_under_way_is_cancelled_once_it_is_answered(stage: Sta
 
 
 async def test_a_placement_that_waits_to_be_tried_again_is_not_sent_after_a_kill_or_its_release(stage: Stage) -> None:
-    """RISK-8, WF-4: claimed before the kill, it ends unsent, even where the switch is off again by then."""
+    """RISK-8, WF-4: claimed before the kill, it ends unsent, at once, and stays so where the switch is off again."""
     refusal = Behaviour(raises=RateLimitedError("429", retry_after_s=30))
     stage.venue.script.append(refusal)
     gateway = await stage.gateway()
+    slow = stage.clock.sleep
+
+    async def sleep(seconds: float) -> None:
+        await (asyncio.Event().wait() if seconds == 30 else slow(seconds))
+
+    stage.clock.sleep = sleep  # type: ignore[method-assign]
     placing = asyncio.ensure_future(gateway.place(request(1)))
     await refusal.reached.wait()
     gateway.kill(by="Ann", reason="drill")
-    await until(gateway, lambda report: report.durable)
+    await until(gateway, lambda report: report.done)
     await gateway.release(by="Ann", reason="over")
     order = (await placing).order
     assert (order.status, order.reason_code) == (ORDER_STATUS_CANCELED, "CANCELED_BEFORE_SENT")

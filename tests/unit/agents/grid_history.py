@@ -24,7 +24,7 @@ from topics.v1.control_pb2 import (
 )
 from topics.v1.instruments_pb2 import Instrument
 from topics.v1.market_pb2 import MarketBatch
-from topics.v1.orders_pb2 import Fill, OrderStatus, OrderUpdate
+from topics.v1.orders_pb2 import Fill, OrderStatus, OrderUpdate, Ownership
 from topics.v1.risk_pb2 import RiskAction, RiskEvent, RiskState
 from topics.v1.state_pb2 import GridState
 
@@ -74,6 +74,7 @@ def order(
     filled_lots: int = 0,
     reason_code: str = "",
     fill_time_ms: int = 0,
+    ownership: Ownership.ValueType = Ownership.OWNERSHIP_OURS,
 ) -> Event:
     update = OrderUpdate(
         venue="paper",
@@ -82,6 +83,7 @@ def order(
         status=status,
         filled_lots=filled_lots,
         reason_code=reason_code,
+        ownership=ownership,
         grain=GRAIN,
         fill=Fill(time_ms=fill_time_ms) if fill_time_ms else None,
     )

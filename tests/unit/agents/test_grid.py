@@ -22,7 +22,7 @@ from tests.unit.agents.grid_history import (
     steps,
     trading,
 )
-from topics.v1.orders_pb2 import OrderStatus
+from topics.v1.orders_pb2 import OrderStatus, Ownership
 
 ACCEPTED = OrderStatus.ORDER_STATUS_ACCEPTED
 PARTIALLY_FILLED = OrderStatus.ORDER_STATUS_PARTIALLY_FILLED
@@ -133,6 +133,16 @@ def test_orders_of_others_change_nothing() -> None:
     before = history.grid.position_lots
     assert history.when(order("someone-else", OrderStatus.ORDER_STATUS_FILLED, filled_lots=7)) == []
     assert history.grid.position_lots == before
+
+
+def test_an_order_of_others_under_an_id_of_ours_changes_nothing() -> None:
+    """ORD-6: a client id can be taken by another program; its order fills, and our slot waits for ours."""
+    history = trading()
+    name, before = history.id_at(-1), history.grid.position_lots
+    foreign = order(name, OrderStatus.ORDER_STATUS_FILLED, filled_lots=7, ownership=Ownership.OWNERSHIP_FOREIGN)
+    assert history.when(foreign) == []
+    assert history.grid.position_lots == before
+    assert history.grid.slots[-1].state == LOCKED
 
 
 def test_no_order_is_sent_that_would_take() -> None:

@@ -49,6 +49,13 @@ class _Bounds:
         else:
             self.bid_low = max(self.bid_low, price_ticks)
 
+    def while_not_crossed(self, side: Side.ValueType, price_ticks: int) -> None:
+        """Things change when an order at this price would cross."""
+        if side == BUY:
+            self.ask_low = max(self.ask_low, price_ticks + 1)
+        else:
+            self.bid_high = min(self.bid_high, price_ticks - 1)
+
     def while_opposite_is(self, slot: Slot) -> None:
         if slot.side == BUY:
             self.ask_low = max(self.ask_low, slot.blocked_ticks)
@@ -147,6 +154,7 @@ def _placements(
             continue
         quantity = quantity_at(price, parameters, limits)
         if open_now + quantity > allowed or (position + open_now + quantity) * price > most:
+            bounds.while_not_crossed(side, price)  # it would be passed over then, and the next one may fit
             return
         open_now += quantity
         yield _place(grid, number, side, price, quantity)

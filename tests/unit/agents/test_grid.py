@@ -185,6 +185,13 @@ def test_the_inventory_limit_stops_buys_that_could_exceed_it() -> None:
     assert set(placed(outputs)) == {-1, -2, 1, 2}
 
 
+def test_a_slot_that_was_too_much_is_passed_over_once_the_market_has_crossed_it() -> None:
+    """GRID-1, ES-5: then the next one may fit; the running grid sees it as one read from its record does."""
+    history = History(instrument(), activate(replace(PARAMETERS, max_position_notional=Decimal("99.9998"))))
+    assert -2 not in placed(history.when(quote(9_999, 10_001)))  # slot -1 is 99.9999 and ends the row
+    assert placed(history.when(quote(9_985, 9_987)))[-2].side == BUY  # 99.9996
+
+
 def test_a_market_that_ran_away_gets_a_grid_around_it() -> None:
     """GRID-2: far slots are cancelled, new ones open near the price, by limit orders alone."""
     history = trading()

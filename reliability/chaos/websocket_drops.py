@@ -27,6 +27,7 @@ from venue.ledger_schema import FILE_NAME
 NAME: Final = "websocket-drops"
 EQUAL_WITHIN_S: Final = 5.0
 _PATIENCE_S: Final = 45.0
+_FILLS_BETWEEN: Final = 3
 _STREAMS: Final = (Kind.USER, Kind.MARKET)
 
 
@@ -43,7 +44,8 @@ def run(drops: int) -> Result:
     async def act(trial: Trial) -> None:
         told: list[Drop] = []
         for at in trial.turns(range(drops)):
-            told.append(await drop(trial, trial.chance.choice([0.0, 0.2, 0.5, 1.0, 2.0])))
+            await trial.run.trading(_FILLS_BETWEEN)
+            told.append(await drop(trial, trial.chance.choice([0.0, 0.5, 1.0, 2.0])))
             trial.progress(f"{at + 1}/{drops} equal after {told[-1].equal_s:.1f} s, {told[-1].missed} fills missed")
         note(trial, told)
 

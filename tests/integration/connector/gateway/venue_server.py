@@ -72,6 +72,7 @@ class RemoteVenue(ScriptedVenue):
         "cancel",
         "cancel_all",
         "find_order",
+        "positions",
         "open_orders",
         "orders_since",
         "fills",

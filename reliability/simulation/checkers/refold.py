@@ -40,9 +40,14 @@ def _refold(evidence: Evidence, agent: PureAgent[Any]) -> Iterator[Violation]:
         return
     facts = _facts(evidence, agent)
     for key, told in states.items():
-        before = empty_record(agent, key)
-        for after in told:
-            if difference := _difference(agent, before, after, facts, key):
+        first = empty_record(agent, key)
+        fold, before = Key(agent, first), first
+        for place, after in enumerate(told):
+            if after.term != before.term or after.version != before.version + 1:
+                # a former owner's last state may stand between: its successor went on from the one it had loaded
+                before = next((it for it in reversed(told[:place]) if it.version == after.version - 1), first)
+                fold = Key(agent, AgentState.FromString(before.SerializeToString()))
+            if difference := _difference(agent, fold, before, after, facts, key):
                 yield Violation("refold", f"{agent.name} {key.decode()} version {after.version}: {difference}")
                 break
             before = after
@@ -70,15 +75,16 @@ def _facts(evidence: Evidence, agent: PureAgent[Any]) -> Facts:
     return facts
 
 
-def _difference(agent: PureAgent[Any], before: AgentState, after: AgentState, facts: Facts, key: bytes) -> str:
+def _difference(
+    agent: PureAgent[Any], fold: Key[Any], before: AgentState, after: AgentState, facts: Facts, key: bytes
+) -> str:
     """Empty where the facts between the two states lead from one to the other."""
     if after.halted or before.halted:
         return ""
     for topic, offset in before.contains.items():
         if after.contains.get(topic, -1) < offset:
-            again = after.contains.get(topic, -1)
-            return f"it contained {topic} up to {offset}, then up to {again}: facts counted twice"
-    fold = Key(agent, AgentState.FromString(before.SerializeToString()))
+            less = after.contains.get(topic, -1)
+            return f"it contained {topic} up to {offset}, then up to {less}: facts counted twice"
     new = [
         fact
         for topic in agent.inputs

@@ -92,6 +92,11 @@ class Order:
         return max(0, self.request.quantity_lots - self.filled_lots)
 
     @property
+    def at_stake_lots(self) -> int:
+        """What it may still move the position by: what can still fill, and what filled and is not booked yet."""
+        return (0 if self.terminal else self.remaining_lots) + max(0, self.filled_lots - self.booked_lots)
+
+    @property
     def terminal(self) -> bool:
         return self.status in TERMINAL
 

@@ -127,8 +127,8 @@ class LiveOrders:
 
     def _count_exposure(self, before: Order | None, after: Order | None) -> None:
         for order, sign in ((before, -1), (after, 1)):
-            if order is not None and not order.terminal and (exposure := self.exposures.get(order.symbol)):
-                exposure.change_open(order.request, sign * order.remaining_lots)
+            if order is not None and (exposure := self.exposures.get(order.symbol)):
+                exposure.change_open(order.request, sign * order.at_stake_lots)
 
     def _count_open(self, before: Order | None, after: Order) -> None:
         was_open, is_open = before is not None and not before.terminal, not after.terminal

@@ -19,7 +19,7 @@ from topics.scale import Scale
 from topics.v1.common_pb2 import SIDE_BUY
 
 LIMIT = "max_exposure_quote"
-ALLOWED = Decimal("1.05")
+ALLOWED = Decimal("1.15")
 """The gateway hears of executions and marks a moment late: its own worst case may differ by so much."""
 
 

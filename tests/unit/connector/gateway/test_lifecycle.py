@@ -227,3 +227,14 @@ def _hold(before: Order, at: Order) -> None:
 
 def _facts(it: Order) -> tuple[object, ...]:
     return it.status, it.filled_lots, it.booked_lots, it.trade_ids, it.venue_order_id
+
+
+def test_what_filled_and_is_not_booked_is_still_at_stake() -> None:
+    """RISK-2: told that an order filled before its execution is, the position has yet to move; so room stays taken."""
+    wanted = order()
+    lots = wanted.request.quantity_lots
+    assert wanted.at_stake_lots == lots
+    told, _ = after(wanted, report(wanted.request, ORDER_STATUS_FILLED, filled_lots=lots))
+    assert (told.terminal, told.at_stake_lots) == (True, lots)
+    booked, _ = after(told, execution(wanted.request, "1", lots))
+    assert booked.at_stake_lots == 0

@@ -14,6 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
 from agents.main import pure_agents
 from agents.settings import AgentsSettings
 from benchmarks.servers import own_servers
@@ -25,6 +28,7 @@ from reliability.chaos.findings import Findings, percentile_s
 from reliability.chaos.pipeline import wait_for
 from reliability.result import Result
 from topics.admin import apply
+from topics.catalogue import TOPICS
 from topics.log import LogAddress
 
 NAME: Final = "rebalances"
@@ -47,7 +51,22 @@ async def _on_own_log(folder: Path, rebalances: int) -> Findings:
     async with own_servers(postgres=False) as servers:
         log = LogAddress(servers.bootstrap)
         await apply(log)
+        await _keep_everything(log)
         return await trial(log, folder, rebalances)
+
+
+async def _keep_everything(log: LogAddress) -> None:
+    """The judge needs every state that was ever written: nothing is compacted here."""
+    states = [topic for topic in TOPICS if topic.compacted]
+    configs = {"cleanup.policy": "delete", "retention.ms": "-1"}
+    admin = AIOKafkaAdminClient(bootstrap_servers=log.bootstrap)
+    await admin.start()
+    try:
+        await admin.alter_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, topic.physical_name(log.namespace), configs) for topic in states]
+        )
+    finally:
+        await admin.close()
 
 
 async def trial(log: LogAddress, folder: Path, rebalances: int) -> Findings:

@@ -140,6 +140,8 @@ News = VenueOrder | VenueFill | Ended | Uncertain | Found
 
 def decide(order: Order, news: News, *, source: int, now_ns: int) -> list[OrderUpdate]:
     """What there is to say after `news`: nothing when it changes nothing. `now_ns` is the wall clock."""
+    if order.status == ORDER_STATUS_DENIED:
+        return []  # never sent: what the venue has under this id is for the order that took the id before to tell
     match news:
         case VenueOrder():
             return _on_report(order, news, source, now_ns)

@@ -24,6 +24,7 @@ from topics.v1.common_pb2 import ORDER_TYPE_MARKET, SIDE_SELL
 from topics.v1.orders_pb2 import (
     ORDER_STATUS_ACCEPTED,
     ORDER_STATUS_CANCELED,
+    ORDER_STATUS_DENIED,
     ORDER_STATUS_EXPIRED,
     ORDER_STATUS_FILLED,
     ORDER_STATUS_PARTIALLY_FILLED,
@@ -238,3 +239,10 @@ def test_what_filled_and_is_not_booked_is_still_at_stake() -> None:
     assert (told.terminal, told.at_stake_lots) == (True, lots)
     booked, _ = after(told, execution(wanted.request, "1", lots))
     assert booked.at_stake_lots == 0
+
+
+def test_news_of_the_venue_say_nothing_of_an_order_that_was_denied() -> None:
+    """WF-2, ORD-5: it was never sent. A repeat whose claim is under way must not deny the order that has its id."""
+    denied = order(status=ORDER_STATUS_DENIED, reason_code="EXPOSURE_LIMIT")
+    news = (report(denied.request), execution(denied.request, "1", 1), report(denied.request, ORDER_STATUS_FILLED))
+    assert after(denied, *news)[1] == []

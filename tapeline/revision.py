@@ -14,6 +14,11 @@ def commit(repository: Path) -> str:
     return short + ("+" if _git(repository, "status", "--porcelain", "--untracked-files=no", "--", ":!docs") else "")
 
 
+def content(repository: Path) -> str:
+    """The hash of everything committed here, the same wherever the same files are; empty outside a repository."""
+    return _git(repository, "rev-parse", "HEAD^{tree}")
+
+
 def _git(repository: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(  # noqa: S603 - our own fixed command

@@ -1,6 +1,7 @@
-"""The simulator in continuous integration: every seed that ever found something, and fresh ones each time.
+"""The simulator in continuous integration: every seed that ever found something, and fresh ones for each change.
 
-`TAPELINE_SIM_SEEDS` sets how many fresh ones, `TAPELINE_SIM_FROM` where they begin, to repeat a run.
+Fresh seeds follow from the committed files: others with every commit, and a red run is red again wherever the same
+commit is tested. `TAPELINE_SIM_SEEDS` sets how many, `TAPELINE_SIM_FROM` where they begin.
 """
 
 from __future__ import annotations
@@ -13,10 +14,17 @@ from pathlib import Path
 import pytest
 
 from reliability.simulation.campaign import INTENTS, SeedReport, Summary, campaign, fresh_base, told
+from tapeline.revision import content
 
 KEPT = json.loads((Path(__file__).parent / "kept_seeds.json").read_text())
 FRESH = int(os.environ.get("TAPELINE_SIM_SEEDS", "500"))
 JOBS = 2
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def first_of_this_commit() -> int:
+    tree = content(REPOSITORY)
+    return int(tree[:12], 16) if tree else fresh_base()
 
 
 def run_and_tell(seeds: list[int]) -> tuple[Summary, str]:
@@ -33,7 +41,7 @@ def run_and_tell(seeds: list[int]) -> tuple[Summary, str]:
 @pytest.mark.timeout(900)
 def test_no_promise_is_broken_in_fresh_seeds() -> None:
     """ORD-5, ORD-8: other faults every time; the seed printed with a failure repeats it."""
-    first = int(os.environ.get("TAPELINE_SIM_FROM", fresh_base()))
+    first = int(os.environ.get("TAPELINE_SIM_FROM", first_of_this_commit()))
     sys.stdout.write(f"fresh seeds from {first}\n")
     summary, failures = run_and_tell(list(range(first, first + FRESH)))
     assert not failures, f"{len(summary.failed)} of {FRESH} seeds from {first} broke a promise:\n{failures}"

@@ -73,9 +73,10 @@ class GroupCommit:
         self._batch.marks.update(marks)
         self._soon()
 
-    async def correct(self, corrections: Sequence[OrderUpdate]) -> None:
-        """Durable when it returns; to be said then."""
+    async def before_said(self, corrections: Sequence[OrderUpdate], concluded: Sequence[Order]) -> None:
+        """Durable when it returns; to be said then. See Batch."""
         self._batch.corrections.extend(corrections)
+        self._batch.concluded.extend(concluded)
         await self.flush()
 
     def begin_positions(self, lots: dict[str, int]) -> "asyncio.Future[None]":

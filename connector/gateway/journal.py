@@ -1,5 +1,8 @@
 """Says each change on the log, then lets the ledger know that it was said: so a crash repeats, and never omits.
 
+What the venue says can be asked for again. What only we say (a correction, an end we concluded) is durable before it
+is said, or a crash in between would have its successor say something else.
+
 One line for all orders: updates leave in the order they were decided; what gathers while a send is under way goes
 with the next one.
 """
@@ -25,6 +28,7 @@ class _Page:
     fills: list[VenueFill] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
     corrections: list[OrderUpdate] = field(default_factory=list)
+    concluded: list[Order] = field(default_factory=list)
     waiting: list["asyncio.Future[None]"] = field(default_factory=list)
 
 
@@ -48,12 +52,14 @@ class Journal:
         fills: Sequence[VenueFill] = (),
         marks: dict[str, str] | None = None,
         corrections: Sequence[OrderUpdate] = (),
+        concluded: Sequence[Order] = (),
     ) -> None:
         """`orders`: of ours, as the updates leave them. `marks`: true once everything written so far is said.
 
-        `corrections`: those of the updates that only we say. They are durable before they are said, for what the venue
-        says later builds on them.
+        Durable before they are said are `corrections`, those of the updates with a synthetic fill, and `concluded`,
+        those of the orders whose end only we say.
         """
+        self._page.concluded.extend(concluded)
         self._page.corrections.extend(corrections)
         self._page.updates.extend(updates)
         self._page.orders.extend(orders)
@@ -78,8 +84,8 @@ class Journal:
     async def _turn(self) -> None:
         page, self._page = self._page, _Page()
         try:
-            if page.corrections:
-                await self._group.correct(page.corrections)
+            if page.corrections or page.concluded:
+                await self._group.before_said(page.corrections, page.concluded)
             if page.updates:
                 reach("before_log")
                 await self._publish(page.updates)

@@ -29,8 +29,9 @@ class Batch:
     """One transaction.
 
     `claims`: orders to insert unless their id is taken. `cancels`: client order ids whose cancellation was asked for.
-    `changes`: newest state of orders already claimed, by client order id, said on the log before. `fills`: executions
-    said on the log. `positions`: next offset to read by (topic, partition). `marks`: by symbol, the trade id up to
+    `changes`: newest state of orders already claimed, by client order id, said on the log before. `concluded`: orders
+    already claimed that only we say have ended, to be said; newer than their `changes`. `fills`: executions said on the
+    log. `positions`: next offset to read by (topic, partition). `marks`: by symbol, the trade id up to
     which every execution was fetched from the venue. `begun_positions`: by symbol, the position in lots from which
     executions are counted; taken before the fills of this batch. `corrections`: updates with a synthetic fill, to be
     said; `said_corrections`: those that were, by (symbol, trade id).
@@ -39,6 +40,7 @@ class Batch:
     claims: list[Order] = field(default_factory=list)
     cancels: list[str] = field(default_factory=list)
     changes: dict[str, Order] = field(default_factory=dict)
+    concluded: list[Order] = field(default_factory=list)
     fills: list[VenueFill] = field(default_factory=list)
     positions: dict[tuple[str, int], int] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
@@ -63,7 +65,10 @@ class Ledger(Protocol):
         """By client order id (of any account) or by venue order id (of this account; symbols may share one)."""
 
     async def unsettled(self) -> list[Order]:
-        """Orders of this account that are not ended, await fills, or whose end may not have been said on the log."""
+        """Orders of this account that are not ended, await fills, or whose end may not have been said on the log.
+
+        The last are those denied with their claim, or concluded, and in no `changes` since.
+        """
 
     async def intent_positions(self, topic: str) -> dict[int, int]:
         """Next offset to read by partition."""

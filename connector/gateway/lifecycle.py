@@ -113,7 +113,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """It is certain that the order ended, or never began, without an execution we do not know of."""
+    """It is certain that the order ended, or never began, without an execution we do not know of.
+
+    The venue keeps no such order, so it cannot be asked for this again: it is durable before it is said.
+    """
 
     status: int
     reason_code: str

@@ -13,7 +13,7 @@ from connector.gateway import metrics
 from connector.gateway.clock import Clock
 from connector.gateway.exposure import SymbolExposure
 from connector.gateway.journal import Journal
-from connector.gateway.lifecycle import News, Order, decide, evolve, moved_lots
+from connector.gateway.lifecycle import Ended, News, Order, decide, evolve, moved_lots
 from connector.port import VenueFill
 from topics.v1.orders_pb2 import ORDER_STATUS_FILLED, ORDER_STATUS_UNKNOWN, OrderUpdate
 
@@ -101,7 +101,8 @@ class LiveOrders:
         if after.status == ORDER_STATUS_FILLED and order.status != ORDER_STATUS_FILLED:
             metrics.ORDERS_FILLED.labels(after.symbol).inc()
         corrections = [update for update in updates if update.fill.synthetic]
-        self._journal.write(updates, orders=[after], fills=fills, corrections=corrections)
+        concluded = [after] if isinstance(news, Ended) else []
+        self._journal.write(updates, orders=[after], fills=fills, corrections=corrections, concluded=concluded)
         return updates
 
     def book(self, execution: VenueFill) -> None:

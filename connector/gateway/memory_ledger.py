@@ -89,7 +89,9 @@ class MemoryLedger:
         for fill in batch.fills:
             self._book(fill)
         for client_order_id, order in batch.changes.items():
-            self._change(client_order_id, order)
+            self._change(client_order_id, order, settled=order.settled)
+        for order in batch.concluded:
+            self._change(order.id, order, settled=False)
         for (topic, partition), offset in batch.positions.items():
             database.positions[(self._owner, topic, partition)] = offset
         for symbol, trade_id in batch.marks.items():
@@ -172,11 +174,11 @@ class MemoryLedger:
                 self._database.orders[order.id] = order
         return existing
 
-    def _change(self, client_order_id: str, order: Order) -> None:
+    def _change(self, client_order_id: str, order: Order, *, settled: bool) -> None:
         known = self._database.orders[client_order_id]
         cancel_requested = known.cancel_requested or order.cancel_requested
         self._database.orders[client_order_id] = replace(order, cancel_requested=cancel_requested)
-        if order.settled:
+        if settled:
             self._database.settled.add(client_order_id)
         else:
             self._database.settled.discard(client_order_id)

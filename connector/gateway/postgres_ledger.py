@@ -187,10 +187,11 @@ class PostgresLedger:
             await connection.execute(_REQUEST_CANCEL, (batch.cancels,))
         await positions.write(connection, self._venue, self._owner, batch)
         if batch.changes:
-            changes = (
-                {"client_order_id": it.id, **rows.progress(it, settled=it.settled)} for it in batch.changes.values()
-            )
-            await connection.execute(_CHANGE, (self._epoch, rows.as_json(changes)))
+            changed = [rows.change(it, settled=it.settled) for it in batch.changes.values()]
+            await connection.execute(_CHANGE, (self._epoch, rows.as_json(changed)))
+        if batch.concluded:
+            concluded = {it.id: rows.change(it, settled=False) for it in batch.concluded}
+            await connection.execute(_CHANGE, (self._epoch, rows.as_json(concluded.values())))
         if batch.positions:
             topics, partitions = zip(*batch.positions, strict=True)
             moved = (self._owner, list(topics), list(partitions), list(batch.positions.values()))

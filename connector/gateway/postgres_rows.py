@@ -102,6 +102,10 @@ def progress(order: Order, *, settled: bool) -> dict[str, Any]:
     }
 
 
+def change(order: Order, *, settled: bool) -> dict[str, Any]:
+    return {"client_order_id": order.id, **progress(order, settled=settled)}
+
+
 def fill_row(venue: str, execution: VenueFill) -> dict[str, Any]:
     fill = execution.fill
     return {

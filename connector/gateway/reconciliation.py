@@ -19,7 +19,7 @@ from connector.gateway.lookups import Lookups
 from connector.gateway.reports import Reports
 from connector.gateway.shared_reads import SharedReads
 from observability.logs import get_logger
-from topics.v1.orders_pb2 import ORDER_SOURCE_RECONCILIATION, ORDER_STATUS_DENIED
+from topics.v1.orders_pb2 import ORDER_SOURCE_RECONCILIATION
 
 _log = get_logger(__name__)
 _AT_ONCE = 8
@@ -47,7 +47,7 @@ class Reconciliation:
         self._marks = await self._desk.ledger.fill_marks()
         for order in await self._desk.ledger.unsettled():
             self._desk.orders.put(order)
-            if order.status == ORDER_STATUS_DENIED:
+            if order.terminal:  # perhaps not said yet; what was said is only repeated
                 self._desk.journal.write([as_update(order, source=ORDER_SOURCE_RECONCILIATION)], orders=[order])
         await self._corrections.load()
 

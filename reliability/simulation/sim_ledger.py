@@ -132,6 +132,8 @@ class SimulatedLedger:
             note("cancel", client_order_id, None)
         for client_order_id, order in batch.changes.items():
             note("change", client_order_id, order)
+        for order in batch.concluded:
+            note("change", order.id, order)
         return existing
 
     async def _call(self, work: Callable[[], Coroutine[Any, Any, ResultT]], *, changes: bool = False) -> ResultT:

@@ -85,8 +85,6 @@ def _news(evidence: Evidence, name: str, before: Said[OrderUpdate], said: Said[O
         )
     if _follows(old.status, new.status) or (repeated and not _other_end(old.status, new.status)):
         return
-    if repeated and name not in evidence.booked:
-        return  # never at the venue: cancelled before it was sent, says one; not received, the next
     code = "resurrected" if old.status in TERMINAL else "illegal-state"
     yield Violation(
         code, f"{said.place}: {name} is {status_name(new.status)} after {status_name(old.status)} at {before.place}"

@@ -93,6 +93,20 @@ async def test_unsettled_is_all_that_a_start_must_look_at(new_ledger: NewLedger)
     await ledger.close()
 
 
+async def test_a_conclusion_comes_back_until_it_was_said(new_ledger: NewLedger) -> None:
+    """ORD-5: an end that only we know of is durable, newer than the changes beside it, and unsettled until said."""
+    ledger = await started(new_ledger)
+    await ledger.commit(Batch(claims=[order(1), order(2)], cancels=[ours(1)]))
+    live, _ = after(order(1), report(request(1)))
+    vanished = replace(live, status=ORDER_STATUS_CANCELED, reason_code="VANISHED")
+    await ledger.commit(Batch(changes={live.id: live}, concluded=[vanished]))
+    known, _ = await ledger.unsettled()
+    assert known == replace(vanished, cancel_requested=True)
+    await ledger.commit(Batch(changes={vanished.id: vanished}))
+    assert [it.id for it in await ledger.unsettled()] == [ours(2)]
+    await ledger.close()
+
+
 async def test_a_fill_is_kept_once(new_ledger: NewLedger) -> None:
     """ORD-4: unique by venue, symbol and trade id; the same trade id on another symbol is another fill."""
     ledger = await started(new_ledger)

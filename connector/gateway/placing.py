@@ -56,6 +56,18 @@ class _CanceledBeforeSentError(Exception):
     """Somebody asked to cancel it before it went out, or the account was killed. The message says which."""
 
 
+@dataclass(slots=True)
+class _Sending:
+    """A placement after its claim. `call`: the batch of its first try. `owned_s`: since when, on the monotonic clock,
+    the account is not known to be ours. `went_out`: this try did."""
+
+    client_order_id: str
+    kill_mark: tuple[int, int]
+    call: BatchCall | None
+    owned_s: float
+    went_out: bool = False
+
+
 Flight = asyncio.Task[tuple[Order, bool]]
 
 
@@ -204,38 +216,12 @@ class Placing:
     async def _send(
         self, client_order_id: str, kill_mark: tuple[int, int], call: BatchCall | None, *, owned_s: float
     ) -> None:
-        """`owned_s`: since when, on the monotonic clock, the account is not known to be still ours."""
         desk = self._desk
-        request = self._order(client_order_id).request
-        metrics.ORDERS_PLACED.labels(request.symbol).inc()
-
-        async def attempt() -> VenueOrder:
-            nonlocal call, owned_s
-            batch, call = call, None
-            asked = False
-            try:
-                owned_s = await self._still_ours(owned_s)
-                self._check_wanted(client_order_id, kill_mark)
-                desk.gate.enter()
-                desk.orders.put(sent(self._order(client_order_id), desk.clock.now_ns()))
-                reach("before_send")
-                asked = True
-                answer = await (batch or desk.port).place(request)
-            except Exception as error:
-                if asked and (batch is None or batch.speaks(client_order_id)):
-                    desk.gate.heard(error)
-                raise
-            else:
-                desk.gate.heard(None)
-                reach("after_answer_before_log")
-                return answer
-            finally:
-                if batch is not None:
-                    batch.leave(client_order_id)
-
+        metrics.ORDERS_PLACED.labels(self._order(client_order_id).symbol).inc()
+        sending = _Sending(client_order_id, kill_mark, call, owned_s)
         try:
             answer = await with_retries(
-                attempt,
+                lambda: self._try(sending),
                 endpoint="place",
                 key=client_order_id,
                 again_on=(NotSentError, RateLimitedError),
@@ -255,6 +241,45 @@ class Placing:
         else:
             self._answered(client_order_id, answer)
 
+    async def _try(self, sending: _Sending) -> VenueOrder:
+        """The first one goes with its batch, if there is one. Raises why it did not go out, or VenueError."""
+        desk, batch = self._desk, sending.call
+        sending.call, sending.went_out = None, False
+
+        async def still_ours() -> None:
+            sending.owned_s = await self._still_ours(sending.owned_s)
+
+        try:
+            await still_ours()
+            if batch is None:
+                answer = await desk.port.place(self._leaves(sending))
+            else:
+                self._check_wanted(sending)
+                request = self._order(sending.client_order_id).request
+                answer = await batch.place(request, still_ours=still_ours, leaves=lambda: self._leaves(sending))
+        except Exception as error:
+            if sending.went_out and (batch is None or batch.speaks(sending.client_order_id)):
+                desk.gate.heard(error)
+            raise
+        else:
+            desk.gate.heard(None)
+            reach("after_answer_before_log")
+            return answer
+        finally:
+            if batch is not None:
+                batch.leave(sending.client_order_id)
+
+    def _leaves(self, sending: _Sending) -> OrderRequest:
+        """Right before it goes out: the last moment that can keep it here."""
+        desk = self._desk
+        self._check_wanted(sending)
+        desk.gate.enter()
+        order = sent(self._order(sending.client_order_id), desk.clock.now_ns())
+        desk.orders.put(order)
+        reach("before_send")
+        sending.went_out = True
+        return order.request
+
     async def _still_ours(self, owned_s: float) -> float:
         """Before every try: whoever took over while it waited has concluded on the order by now. Raises FencedError.
 
@@ -266,12 +291,12 @@ class Placing:
             owned_s = now_s
         return owned_s
 
-    def _check_wanted(self, client_order_id: str, kill_mark: tuple[int, int]) -> None:
+    def _check_wanted(self, sending: _Sending) -> None:
         """Before each try: raises where it must not go out (any more)."""
-        desk, order = self._desk, self._order(client_order_id)
+        desk, order = self._desk, self._order(sending.client_order_id)
         if order.cancel_requested:
             raise _CanceledBeforeSentError("cancelled before it was sent")
-        if desk.killed or desk.kill_mark != kill_mark:
+        if desk.killed or desk.kill_mark != sending.kill_mark:
             raise _CanceledBeforeSentError(desk.killed or "the kill switch was turned before it was sent")
         if order.answered:
             raise OutcomeUnknownError("the venue spoke of this order although a try was certain to have failed")

@@ -15,7 +15,8 @@ from connector.errors import (
     UnsupportedError,
     VenueError,
 )
-from connector.gateway.errors import AlreadyExistsError
+from connector.gateway.errors import AlreadyExistsError, FencedError
+from connector.gateway.gateway import Gateway
 from connector.gateway.placing import PlaceResult
 from connector.gateway.settings import RiskLimits
 from connector.port import OrderRequest, Outcome
@@ -154,6 +155,73 @@ async def test_a_batch_does_not_wait_for_an_item_cancelled_before_its_turn(stage
     results = await placing
     assert cancelled.status == ORDER_STATUS_CANCELED
     assert [it.order.status for it in results if isinstance(it, PlaceResult)].count(ORDER_STATUS_ACCEPTED) == 2
+
+
+class LastOneLate:
+    """Holds the last of three orders back before its turn, as a slow ledger does."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.look = gateway._placing._still_ours
+        self._asked = 0
+        self._let_go = 0
+        self.others_wait = asyncio.Event()
+        self.go = asyncio.Event()
+        gateway._placing._still_ours = self.still_ours  # type: ignore[method-assign]
+
+    async def still_ours(self, owned_s: float) -> float:
+        self._asked += 1
+        if self._asked == 3:
+            await self.go.wait()
+        owned_s = await self.look(owned_s)
+        self._let_go += 1
+        if self._let_go == 2:
+            self.others_wait.set()
+        return owned_s
+
+
+async def test_an_order_cancelled_while_its_batch_waits_does_not_go_out(stage: Stage) -> None:
+    """ORD-2, ORD-3: what was looked at before the wait is looked at again right before the call; the others go out."""
+    gateway = await stage.gateway()
+    late = LastOneLate(gateway)
+    placing = asyncio.ensure_future(gateway.place_batch([request(number) for number in range(3)]))
+    await late.others_wait.wait()
+    cancelling = asyncio.ensure_future(gateway.cancel(SYMBOL, ours(0)))
+    await stage.until(lambda: bool((it := gateway._desk.orders.get(ours(0))) and it.cancel_requested))
+    late.go.set()
+    assert statuses(await placing) == [ORDER_STATUS_CANCELED, ORDER_STATUS_ACCEPTED, ORDER_STATUS_ACCEPTED]
+    assert (await cancelling).reason_code == "CANCELED_BEFORE_SENT"
+    assert stage.venue.placed == {ours(1): 1, ours(2): 1}
+
+
+async def test_a_kill_while_a_batch_waits_stops_all_of_it(stage: Stage) -> None:
+    """RISK-8: nothing of it reaches the venue, and every order of it is told as cancelled."""
+    gateway = await stage.gateway()
+    late = LastOneLate(gateway)
+    placing = asyncio.ensure_future(gateway.place_batch([request(number) for number in range(3)]))
+    await late.others_wait.wait()
+    gateway.kill(by="test", reason="drill")
+    late.go.set()
+    assert statuses(await placing) == [ORDER_STATUS_CANCELED] * 3
+    assert not stage.venue.placed
+
+
+async def test_a_batch_whose_account_was_taken_over_while_it_waited_is_not_sent(stage: Stage) -> None:
+    """WF-2: its successor may have concluded on every order of it by now."""
+    gateway = await stage.gateway()
+    late = LastOneLate(gateway)
+    placing = asyncio.ensure_future(gateway.place_batch([request(number) for number in range(3)]))
+    await late.others_wait.wait()
+    successor = stage.new_ledger()
+    await successor.start(stage.venue.name, stage.venue.account, "successor")
+    await stage.clock.sleep(gateway._desk.settings.claim_fresh_s * 1.5)
+    gateway._placing._still_ours = late.look  # type: ignore[method-assign]
+    late.go.set()
+    with pytest.raises(FencedError):
+        await gateway.wait_failed()
+    placing.cancel()
+    await asyncio.gather(placing, return_exceptions=True)
+    await successor.close()
+    assert not stage.venue.placed
 
 
 async def test_a_caller_that_gives_up_does_not_stop_its_batch(stage: Stage) -> None:

@@ -319,12 +319,7 @@ async def test_a_wish_to_cancel_ends_a_long_back_off_at_once(stage: Stage) -> No
     refusal = Behaviour(raises=RateLimitedError("429", retry_after_s=60))
     stage.venue.script.append(refusal)
     gateway = await stage.gateway()
-    slow = stage.clock.sleep
-
-    async def sleep(seconds: float) -> None:
-        await (asyncio.Event().wait() if seconds == 60 else slow(seconds))
-
-    stage.clock.sleep = sleep  # type: ignore[method-assign]
+    stage.clock.endless.add(60)
     placing = asyncio.ensure_future(gateway.place(request(1)))
     await refusal.reached.wait()
     cancelled = await asyncio.wait_for(gateway.cancel(SYMBOL, ours(1)), 20)

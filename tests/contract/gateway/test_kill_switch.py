@@ -115,12 +115,7 @@ async def test_a_placement_that_waits_to_be_tried_again_is_not_sent_after_a_kill
     refusal = Behaviour(raises=RateLimitedError("429", retry_after_s=30))
     stage.venue.script.append(refusal)
     gateway = await stage.gateway()
-    slow = stage.clock.sleep
-
-    async def sleep(seconds: float) -> None:
-        await (asyncio.Event().wait() if seconds == 30 else slow(seconds))
-
-    stage.clock.sleep = sleep  # type: ignore[method-assign]
+    stage.clock.endless.add(30)
     placing = asyncio.ensure_future(gateway.place(request(1)))
     await refusal.reached.wait()
     gateway.kill(by="Ann", reason="drill")

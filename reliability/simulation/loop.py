@@ -278,3 +278,13 @@ def _close(coroutine: Any) -> None:
             with suppress(BaseException):
                 coroutine.close()
                 return
+
+
+def deliver(future: asyncio.Future[Any], answer: Any) -> None:
+    """What a twin answers to who waits, unless nobody does any more; an Exception is raised there."""
+    if future.done():
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

@@ -18,7 +18,7 @@ from connector.gateway.ledger import Batch
 from connector.gateway.lifecycle import Order
 from connector.gateway.memory_ledger import MemoryDatabase, MemoryLedger
 from reliability.simulation.history import LedgerBooks, LedgerChange
-from reliability.simulation.loop import Process, VirtualLoop
+from reliability.simulation.loop import Process, VirtualLoop, deliver
 from reliability.simulation.weather import Weather, quick_s
 from topics.v1.orders_pb2 import OrderUpdate
 
@@ -155,7 +155,7 @@ class SimulatedLedger:
         if happens:
             done = _run(work())
             answer = answer if fails else done
-        self._loop.outside_later(quick_s(self._random, 0.0008), _deliver, future, answer)
+        self._loop.outside_later(quick_s(self._random, 0.0008), deliver, future, answer)
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
@@ -167,12 +167,3 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
     except FencedError as error:
         return error
     raise RuntimeError("the ledger in memory waited for something")
-
-
-def _deliver(future: asyncio.Future[Any], answer: Any) -> None:
-    if future.done():
-        return
-    if isinstance(answer, Exception):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)

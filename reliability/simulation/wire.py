@@ -17,7 +17,7 @@ from connector.ccxt_adapter.errors import translate
 from connector.errors import NotSentError, VenueError
 from connector.gateway.clock import Clock
 from reliability.simulation.history import Request
-from reliability.simulation.loop import VirtualLoop
+from reliability.simulation.loop import VirtualLoop, deliver
 from reliability.simulation.weather import Weather, quick_s
 from venue.errors import Refusal
 
@@ -153,7 +153,7 @@ class Wire:
             request.answer = request.answer or _named(its)
         if self._strikes(self._weather.rates.lost_reply, "reply lost"):
             return
-        self._loop.outside_later(quick_s(self.random, 0.004), _deliver, call.future, answer)
+        self._loop.outside_later(quick_s(self.random, 0.004), deliver, call.future, answer)
 
 
 def answer_of(action: Callable[[], ResultT]) -> ResultT | VenueAnswerError:
@@ -168,12 +168,3 @@ def _named(outcome: Any) -> str:
     if isinstance(outcome, VenueAnswerError):
         return outcome.code or str(outcome.status)
     return "done"
-
-
-def _deliver(future: asyncio.Future[Any], answer: Any) -> None:
-    if future.done():
-        return
-    if isinstance(answer, Exception):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)

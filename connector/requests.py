@@ -1,9 +1,9 @@
 """gRPC requests to our terms: decimal strings to ticks and lots, each field checked, each refusal naming its field."""
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
+from connector.gateway.shape import id_fault
 from connector.grpc_errors import InvalidFieldError
 from connector.port import OrderRequest
 from connector.v1.connector_pb2 import CancelOrderRequest, GetOrderRequest, PlaceOrderRequest
@@ -20,16 +20,13 @@ _LIMIT_TIMES_IN_FORCE = (
     TimeInForce.TIME_IN_FORCE_POST_ONLY,
 )
 MOST_IN_A_BATCH = 100
-_CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,28}")
 
 
 def order_request(request: PlaceOrderRequest, instruments: Mapping[str, Instrument]) -> OrderRequest:
     """Raises InvalidFieldError."""
     scale = Scale.of(followed(request.symbol, instruments).grain)
-    if not _CLIENT_ORDER_ID.fullmatch(request.client_order_id):
-        raise InvalidFieldError(
-            "client_order_id", f"{request.client_order_id!r} is not 1 to 28 characters of A-Z a-z 0-9 _ -"
-        )
+    if fault := id_fault(request.client_order_id):
+        raise InvalidFieldError("client_order_id", fault.reason)
     if request.side not in (Side.SIDE_BUY, Side.SIDE_SELL):
         raise InvalidFieldError("side", "is not set; SIDE_BUY or SIDE_SELL")
     limit = request.type == OrderType.ORDER_TYPE_LIMIT

@@ -64,6 +64,11 @@ class PlaceOrderRequest(_message.Message):
     REDUCE_ONLY_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     client_order_id: _builtins.str
+    """1 to 28 characters [A-Za-z0-9]; reaches the venue unchanged and is never used for another order of any account. An id
+    of the caller's own making is welcome: what is placed here is ours by the gateway's ledger, whatever its id. Intents
+    on the log must carry "tl" and 26 more characters, because strategies are told from other programs by that alone
+    where the ledger cannot be asked, as in a kill without the database; orders with other ids are left alone there.
+    """
     side: _common_pb2.Side.ValueType
     type: _common_pb2.OrderType.ValueType
     time_in_force: _common_pb2.TimeInForce.ValueType

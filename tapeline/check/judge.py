@@ -68,7 +68,7 @@ def judge(heard: Testimony) -> Verdict:
     _slots(heard, findings)
     _positions(heard, under_way, findings)
     return Verdict(
-        orders_at_venue=sum(is_ours(order.client_order_id) for order in heard.venue_before.orders),
+        orders_at_venue=sum(_is_ours(heard, order.client_order_id) for order in heard.venue_before.orders),
         orders_in_ledger=len(heard.ledger.orders),
         unknown_orders=sum(row.state in UNANSWERED for row in heard.ledger.orders.values()),
         fills_at_venue=len(heard.venue_before.fills),
@@ -82,8 +82,13 @@ def judge(heard: Testimony) -> Verdict:
     )
 
 
+def _is_ours(heard: Testimony, client_order_id: str) -> bool:
+    """By the ledger where other systems placed through the gateway with ids of their own, else by the prefix."""
+    return client_order_id in heard.ledger.orders or is_ours(client_order_id)
+
+
 def _duplicates(heard: Testimony, findings: Findings) -> None:
-    ours = [order for order in heard.venue_before.orders if is_ours(order.client_order_id)]
+    ours = [order for order in heard.venue_before.orders if _is_ours(heard, order.client_order_id)]
     for name, count in Counter(order.client_order_id for order in ours).items():
         if count > 1:
             findings.violation("duplicate_orders", name, f"the venue has {count} orders with this client order id")
@@ -103,7 +108,7 @@ def _duplicates(heard: Testimony, findings: Findings) -> None:
 
 def _orders_of_the_venue(heard: Testimony, findings: Findings) -> None:
     for order in heard.venue_before.orders:
-        if not is_ours(order.client_order_id):
+        if not _is_ours(heard, order.client_order_id):
             continue
         row = heard.ledger.orders.get(order.client_order_id)
         if row is None:
@@ -149,7 +154,7 @@ def _after_a_kill(heard: Testimony, findings: Findings) -> None:
     live_after = {order.client_order_id for order in heard.venue_after.orders if order.live}
     for order in heard.venue_before.orders:
         row = heard.ledger.orders.get(order.client_order_id)
-        if row is None or not is_ours(order.client_order_id):
+        if row is None:
             continue
         turn = on.get(order.venue)
         if (row.state, row.reason_code) == ("DENIED", KILLED):
@@ -226,7 +231,9 @@ def _bounds(heard: Testimony, instrument: Instrument, executions: list[Execution
     """How many of the first fills were foreign and before us, and how many the gateway fetched for certain."""
     mark = heard.ledger.fetched_up_to.get(instrument, "")
     fetched = max((at for at, one in enumerate(executions) if one.trade_id == mark), default=-1) + 1
-    ours = (at for at, one in enumerate(executions) if one.key in heard.log.fills or is_ours(one.client_order_id))
+    ours = (
+        at for at, one in enumerate(executions) if one.key in heard.log.fills or _is_ours(heard, one.client_order_id)
+    )
     return min(next(ours, fetched), fetched), fetched
 
 

@@ -18,6 +18,7 @@ from topics.v1.orders_pb2 import (
     ORDER_STATUS_ACCEPTED,
     ORDER_STATUS_CANCELED,
     ORDER_STATUS_DENIED,
+    OWNERSHIP_OURS,
     OrderUpdate,
 )
 
@@ -182,3 +183,18 @@ async def test_the_earlier_order_can_still_be_cancelled(stage: Stage, desk: Desk
     await desk.hand(changed(), changed(quantity_lots=11), cancelling(1, SYMBOL))
     update: OrderUpdate = stage.log.of(ours(1))[-1]
     assert update.status == ORDER_STATUS_CANCELED
+
+
+async def test_an_id_of_another_system_placed_through_the_gateway_is_ours_by_the_ledger(stage: Stage) -> None:
+    """WF-1, ORD-6: it reaches the venue unchanged; after a crash its executions are booked, and a cancel ends it."""
+    gateway = await stage.gateway()
+    await gateway.place(request(client_order_id="web1"))
+    assert stage.venue.placed == {"web1": 1}
+    await stage.crash(gateway)
+    await stage.venue.fill(stage.venue.of("web1").venue_order_id, 4, tell=False)
+    gateway = await stage.gateway()
+    assert [it.client_order_id for it in gateway.open_orders()] == ["web1"]
+    assert {it.ownership for it in stage.log.of("web1")} == {OWNERSHIP_OURS}
+    assert stage.log.of("web1")[-1].filled_lots == 4
+    cancelled = await gateway.cancel(SYMBOL, "web1")
+    assert cancelled.status == ORDER_STATUS_CANCELED

@@ -54,6 +54,8 @@ def test_a_market_order_has_no_price_and_is_immediate() -> None:
         ("client_order_id", ""),
         ("client_order_id", "x" * 29),
         ("client_order_id", "a b"),
+        ("client_order_id", "a_b"),
+        ("client_order_id", "a-b"),
         ("side", Side.SIDE_UNSPECIFIED),
         ("type", OrderType.ORDER_TYPE_UNSPECIFIED),
         ("time_in_force", TimeInForce.TIME_IN_FORCE_UNSPECIFIED),

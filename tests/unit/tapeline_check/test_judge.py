@@ -252,6 +252,18 @@ def test_a_double_order_is_found_even_while_all_else_is_under_way() -> None:
     assert judge(world.heard()).as_json()["duplicate_orders"] == 1
 
 
+def test_a_double_order_of_another_system_placed_through_the_gateway_is_found() -> None:
+    """WF-1, WF-3: it is ours by the ledger, whatever its id."""
+    world = lived()
+    world.at_venue("web1")
+    assert judge(world.heard()).as_json()["orders_at_venue"] == 5
+    world.told("web1", "ACCEPTED")
+    world.in_ledger("web1", "ACCEPTED")
+    assert judge(world.heard()).as_json()["orders_at_venue"] == 6
+    world.at_venue("web1", number="99")
+    assert judge(world.heard()).as_json()["duplicate_orders"] == 1
+
+
 def test_what_stays_under_way_through_the_whole_wait_is_a_defect_of_a_running_pipeline() -> None:
     """ORD-5: convergence, not only absence of contradiction."""
     world = lived()

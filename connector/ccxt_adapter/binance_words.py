@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from topics.v1.common_pb2 import OrderType, Side, TimeInForce
-from topics.v1.orders_pb2 import OrderStatus
+from topics.v1.common_pb2 import TIME_IN_FORCE_POST_ONLY, OrderType, Side, TimeInForce
+from topics.v1.orders_pb2 import ORDER_STATUS_EXPIRED, ORDER_STATUS_REJECTED, OrderStatus
 
 SIDES: Mapping[str, Side.ValueType] = {"BUY": Side.SIDE_BUY, "SELL": Side.SIDE_SELL}
 
@@ -45,10 +45,10 @@ def status_of(word: str) -> OrderStatus.ValueType:
 
 def reason_of(status: int, time_in_force: int, executed: bool) -> tuple[str, str]:
     """Code and words for an order that ended without being filled or cancelled."""
-    if status == OrderStatus.ORDER_STATUS_EXPIRED:
-        if time_in_force == TimeInForce.TIME_IN_FORCE_POST_ONLY and not executed:
+    if status == ORDER_STATUS_EXPIRED:
+        if time_in_force == TIME_IN_FORCE_POST_ONLY and not executed:
             return "POST_ONLY_WOULD_TAKE", "expired by the venue: the post-only order would have taken"
         return "EXPIRED", "expired by the venue"
-    if status == OrderStatus.ORDER_STATUS_REJECTED:
+    if status == ORDER_STATUS_REJECTED:
         return "REJECTED", "rejected by the venue"
     return "", ""

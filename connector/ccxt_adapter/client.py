@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from connector.ccxt_adapter.lean_requests import LeanRequests
 from connector.ccxt_adapter.loading import exchange_class
 from connector.ccxt_adapter.urls import point_at
 from connector.settings import VenueConnection
@@ -72,7 +73,7 @@ def make_exchange(venue: VenueConnection, taps: Taps) -> Any:
 
 
 def _tapped(base: type[Any], taps: Taps) -> type[Any]:
-    class TappedExchange(base):  # type: ignore[misc]
+    class TappedExchange(LeanRequests, base):  # type: ignore[misc]
         session: Any
         ssl_context: Any
 

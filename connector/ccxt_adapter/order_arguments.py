@@ -5,7 +5,7 @@ from typing import Any
 
 from connector.ccxt_adapter.instruments import Listing
 from connector.port import OrderRequest
-from topics.v1.common_pb2 import OrderType, Side, TimeInForce
+from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, TimeInForce
 
 _TIME_IN_FORCE: Mapping[int, dict[str, Any]] = {
     TimeInForce.TIME_IN_FORCE_GTC: {"timeInForce": "GTC"},
@@ -17,7 +17,7 @@ _TIME_IN_FORCE: Mapping[int, dict[str, Any]] = {
 
 def order_arguments(listing: Listing, request: OrderRequest) -> tuple[str, str, str, str, str | None, dict[str, Any]]:
     """Unified symbol, type, side, amount, price (None at market) and parameters."""
-    limit = request.type == OrderType.ORDER_TYPE_LIMIT
+    limit = request.type == ORDER_TYPE_LIMIT
     params: dict[str, Any] = {"clientOrderId": request.client_order_id}
     if limit:
         params |= _TIME_IN_FORCE[request.time_in_force]
@@ -47,7 +47,7 @@ def order_parameters(listing: Listing, request: OrderRequest) -> dict[str, Any]:
         "type": "MARKET",
         "quantity": listing.amount(request.quantity_lots),
     }
-    if request.type == OrderType.ORDER_TYPE_LIMIT:
+    if request.type == ORDER_TYPE_LIMIT:
         parameters["type"] = "LIMIT"
         parameters["price"] = listing.price(request.price_ticks)
         parameters |= _TIME_IN_FORCE[request.time_in_force]
@@ -63,4 +63,4 @@ def told(listing: Listing, request: OrderRequest) -> str:
 
 
 def _side(request: OrderRequest) -> str:
-    return "buy" if request.side == Side.SIDE_BUY else "sell"
+    return "buy" if request.side == SIDE_BUY else "sell"

@@ -7,6 +7,9 @@ from connector.gateway.exposure import Denial
 from connector.port import OrderRequest
 from topics.v1.common_pb2 import OrderType, Side, TimeInForce
 
+_SIDES = frozenset(Side.values())
+_TYPES = frozenset(OrderType.values())
+_TIMES_IN_FORCE = frozenset(TimeInForce.values())
 _CLIENT_ORDER_ID = re.compile(r"[A-Za-z0-9]{1,28}")
 
 
@@ -23,9 +26,9 @@ def id_fault(client_order_id: str) -> Denial | None:
 def choice_fault(request: OrderRequest) -> Denial | None:
     """A choice that is not made, or not one of ours; or None."""
     for code, what, value, known in (
-        ("INVALID_SIDE", "side", request.side, Side.values()),
-        ("INVALID_TYPE", "type", request.type, OrderType.values()),
-        ("INVALID_TIME_IN_FORCE", "time in force", request.time_in_force, TimeInForce.values()),
+        ("INVALID_SIDE", "side", request.side, _SIDES),
+        ("INVALID_TYPE", "type", request.type, _TYPES),
+        ("INVALID_TIME_IN_FORCE", "time in force", request.time_in_force, _TIMES_IN_FORCE),
     ):
         if value == 0 or value not in known:
             return Denial(code, f"order {request.client_order_id}: {what} {value} is not one of topics.v1")

@@ -6,6 +6,7 @@ Header names follow the CloudEvents Kafka binding (`ce_` prefix, binary mode).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -42,5 +43,9 @@ def read_headers(headers: Headers | None) -> dict[str, str]:
 
 
 def _rfc3339(time_ms: int) -> bytes:
-    moment = datetime.fromtimestamp(time_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03d}Z".encode()
+    return f"{_second(time_ms // 1000)}.{time_ms % 1000:03d}Z".encode()
+
+
+@lru_cache(maxsize=64)
+def _second(time_s: int) -> str:
+    return f"{datetime.fromtimestamp(time_s, UTC):%Y-%m-%dT%H:%M:%S}"

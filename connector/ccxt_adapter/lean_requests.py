@@ -26,6 +26,7 @@ class LeanRequests:
     session: aiohttp.ClientSession
     timeout: int
     open: Callable[..., None]
+    sign: Callable[..., dict[str, Any]]
     prepare_request_headers: Callable[[dict[str, str] | None], dict[str, str]]
     on_rest_response: Callable[..., str]
     parse_json: Callable[[str], Any]
@@ -45,6 +46,11 @@ class LeanRequests:
         if algorithm is hashlib.sha256 and digest == "hex":
             return hmac.digest(secret, request, "sha256").hex()
         return super().hmac(request, secret, algorithm, digest)  # type: ignore[misc]
+
+    async def fetch2(self, path: str, api: list[str], method: str = "GET", params: Any = None, *_: Any) -> Any:
+        """Signs and sends, once: ccxt's queue is switched off here, and its own retries are never asked for (WF-4)."""
+        signed = self.sign(path, api, method, params or {})
+        return await self.fetch(signed["url"], signed["method"], signed["headers"], signed["body"])
 
     async def fetch(
         self, url: str, method: str = "GET", headers: dict[str, str] | None = None, body: str | None = None

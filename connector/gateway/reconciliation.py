@@ -19,7 +19,7 @@ from connector.gateway.lookups import Lookups
 from connector.gateway.reports import Reports
 from connector.gateway.shared_reads import SharedReads
 from observability.logs import get_logger
-from topics.v1.orders_pb2 import ORDER_SOURCE_RECONCILIATION
+from topics.v1.orders_pb2 import ORDER_SOURCE_RECONCILIATION, ORDER_STATUS_UNKNOWN
 
 _log = get_logger(__name__)
 _AT_ONCE = 8
@@ -123,16 +123,32 @@ class Reconciliation:
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def look(order: Order) -> int:
+            delay_s = self._until_visible_s(order)
             async with gate:
                 uncertain = Uncertain("found in the ledger at start without an answer")
                 told = self._desk.orders.tell(order.id, uncertain, source=ORDER_SOURCE_RECONCILIATION)
                 found = await self._lookups.find(order)
             if found is None or not describes(order, found):
-                self._lookups.watch(order.id, delay_s=self._desk.settings.visibility_delay_s, missed=1)
+                self._lookups.watch(order.id, delay_s=delay_s, missed=1)
                 return len(told)
             return len(told) + len(self._lookups.adopt(self._desk.orders.get(order.id) or order, found))
 
         return sum(await asyncio.gather(*map(look, unanswered)))
+
+    def _until_visible_s(self, order: Order) -> float:
+        """How long to wait for what an earlier process sent to show or to be void; restarts must not begin it anew.
+
+        It counts from when the order was told UNKNOWN, on the wall clock that dates requests: nobody has sent it since,
+        save a predecessor that did not know yet that it was one. The delay is longer than a venue takes requests dated
+        in the past and in the future together, so a clock set forward makes it refuse our questions before it can
+        shorten the wait; one set back makes it whole again.
+        """
+        settings = self._desk.settings
+        told_s_ago = (self._desk.clock.now_ns() // 1_000_000 - order.time_ms) / 1_000
+        if order.status != ORDER_STATUS_UNKNOWN or told_s_ago < 0:
+            return settings.visibility_delay_s
+        left_s = settings.visibility_delay_s + settings.claim_fresh_s - told_s_ago
+        return min(settings.visibility_delay_s, max(0.0, left_s))
 
     async def _all_symbols(self) -> int:
         corrections = 0

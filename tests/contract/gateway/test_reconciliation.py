@@ -42,6 +42,25 @@ async def test_a_claim_cut_off_by_a_crash_is_looked_up_and_adopted(stage: Stage)
     assert stage.venue.placed == {ours(1): 1}
 
 
+async def test_gateways_killed_before_the_second_look_up_still_settle_it_together(stage: Stage) -> None:
+    """WF-3: the visibility delay goes on through restarts; a clock set back makes it whole again, never shorter."""
+    long = {"visibility_delay_s": 36_000}
+    stage.venue.script.append(Behaviour(raises=OutcomeUnknownError("lost")))
+    gateway = await stage.gateway(settings=long)
+    await gateway.place(request(1))
+    await gateway._desk.group.flush()
+    now_ns = stage.clock.now_ns
+    for passed_s, wait_s in ((18_000, 18_001), (-1, 36_000), (36_000, 1)):
+        await stage.crash(gateway)
+        stage.clock.slept.clear()
+        stage.clock.now_ns = lambda passed_s=passed_s: now_ns() + passed_s * 10**9  # type: ignore[method-assign, misc]
+        gateway = await stage.gateway(settings=long)
+        await stage.until(lambda wait_s=wait_s: any(wait_s - 10 < it <= wait_s for it in stage.clock.slept))  # type: ignore[misc]
+    ended = await stage.log.until_status(ours(1), ORDER_STATUS_REJECTED)
+    assert ended.reason_code == "NOT_RECEIVED"
+    assert [it.status for it in stage.log.of(ours(1))] == [ORDER_STATUS_UNKNOWN, ORDER_STATUS_REJECTED]
+
+
 async def test_a_claim_the_venue_never_saw_ends_after_a_crash(stage: Stage) -> None:
     """WF-3: not found twice, the second time after the visibility delay."""
     first = await stage.gateway()

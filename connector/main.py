@@ -11,11 +11,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
 from connector.account import AccountView
 from connector.ccxt_adapter.venue import CcxtVenue
-from connector.errors import AuthenticationError, ConnectorError, NotSentError, VenueUnavailableError
 from connector.gateway import crash_points
 from connector.gateway.clock import SystemClock
 from connector.gateway.gateway import Gateway
@@ -27,6 +24,7 @@ from connector.sequences import resume
 from connector.server import GrpcServer
 from connector.service import ConnectorService, Parts
 from connector.settings import ConnectorSettings
+from connector.venue_at_start import start_venue
 from observability.http import OperationsServer
 from observability.logs import get_logger
 from topics.catalogue import ACCOUNT, FUNDING, INSTRUMENTS, MARKET, ORDERS
@@ -34,7 +32,6 @@ from topics.log import LogAddress, LogProducer
 from topics.v1.instruments_pb2 import Instrument
 
 _log = get_logger(__name__)
-_RETRY_S = 0.5
 
 
 async def run(settings: ConnectorSettings, log: LogAddress, dsn: str) -> None:
@@ -71,7 +68,8 @@ async def _serve(
     async with AsyncExitStack() as stack:
         port = CcxtVenue(settings.venue)
         stack.push_async_callback(port.close)
-        instruments = {instrument.symbol: instrument for instrument in await _start_venue(port, settings)}
+        listed = await start_venue(port, limit_s=settings.credentials_timeout_s, timeout_s=settings.venue.timeout_s)
+        instruments = {instrument.symbol: instrument for instrument in listed}
         await cancel_if_killed(port, dsn, instruments)
         publisher = await _publisher(stack, settings, log, instruments)
         gateway = Gateway(
@@ -114,27 +112,6 @@ async def _serve(
                 await stop.wait()
             for task in tasks:
                 task.cancel()
-
-
-async def _start_venue(port: CcxtVenue, settings: ConnectorSettings) -> list[Instrument]:
-    """Waits for a venue that is not there yet; a key the venue refuses is refused for good (GRPC-4)."""
-    limit_s = settings.credentials_timeout_s
-    attempts = AsyncRetrying(
-        stop=stop_after_delay(limit_s),
-        wait=wait_fixed(_RETRY_S),
-        retry=retry_if_exception_type((NotSentError, VenueUnavailableError)),
-        reraise=True,
-    )
-    try:
-        async with asyncio.timeout(limit_s + settings.venue.timeout_s):
-            return list(await attempts(port.start))
-    except AuthenticationError as error:
-        raise ConnectorError(
-            f"the venue {settings.venue.name} refuses the API key of account {settings.venue.account}: {error}. "
-            "Set the right key and secret for it and start again"
-        ) from error
-    except TimeoutError as error:
-        raise ConnectorError(f"the venue {settings.venue.name} did not answer within {limit_s:g} s") from error
 
 
 async def _publisher(

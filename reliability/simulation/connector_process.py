@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector.account import AccountView
-from connector.errors import NotSentError, VenueUnavailableError
 from connector.gateway.clock import Clock
 from connector.gateway.gateway import Gateway
 from connector.gateway.ledger import Ledger
@@ -20,11 +19,12 @@ from connector.port import VenuePort
 from connector.publisher import Publisher
 from connector.pumps import Pumps
 from connector.sequences import resume
+from connector.venue_at_start import start_venue
 from topics.catalogue import ACCOUNT, FUNDING, INSTRUMENTS, MARKET, ORDERS
 from topics.log import Log
 from topics.v1.instruments_pb2 import Instrument
 
-_RETRY_S = 0.5
+_START_S, _CALL_S = 30.0, 10.0
 
 
 @dataclass(slots=True)
@@ -44,7 +44,8 @@ class ConnectorProcess:
 
     async def serve(self) -> None:
         """Until `stopping`. Raises what the process ends with."""
-        instruments = {instrument.symbol: instrument for instrument in await self._instruments()}
+        listed = await start_venue(self.port, limit_s=_START_S, timeout_s=_CALL_S)
+        instruments = {instrument.symbol: instrument for instrument in listed}
         by_instrument = [f"{self.port.name}:{symbol}" for symbol in instruments]
         keys: dict[Any, list[str]] = dict.fromkeys((INSTRUMENTS, MARKET, FUNDING, ORDERS), by_instrument)
         keys[ACCOUNT] = [f"{self.port.name}:{self.port.account}"]
@@ -62,13 +63,6 @@ class ConnectorProcess:
             )
             await publisher.publish_instruments(instruments.values())
             await self._trade(publisher, instruments)
-
-    async def _instruments(self) -> list[Instrument]:
-        while True:
-            try:
-                return list(await self.port.start())
-            except (NotSentError, VenueUnavailableError):
-                await asyncio.sleep(_RETRY_S)
 
     async def _trade(self, publisher: Publisher, instruments: dict[str, Instrument]) -> None:
         gateway = self.gateway = Gateway(

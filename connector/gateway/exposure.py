@@ -11,7 +11,7 @@ from decimal import Decimal
 from connector.gateway.settings import RiskLimits
 from connector.port import OrderRequest
 from topics.scale import Scale
-from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY
+from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, SIDE_SELL
 from topics.v1.instruments_pb2 import Instrument
 
 
@@ -56,15 +56,17 @@ class SymbolExposure:
     def book(self, side: int, lots: int) -> None:
         self.position_lots += lots if side == SIDE_BUY else -lots
 
-    def worst_lots(self, *, more_buys: int = 0, more_sells: int = 0) -> int:
-        return max(
-            self._worst(position, more_buys, more_sells) for position in {self.position_lots, self.reported_lots}
-        )
+    def worst_lots(self) -> int:
+        return max(self.side_lots(SIDE_BUY), self.side_lots(SIDE_SELL))
 
-    def _worst(self, position: int, more_buys: int, more_sells: int) -> int:
-        buys = self.open_buy_lots + more_buys + min(self.reducing_buy_lots, max(0, -position))
-        sells = self.open_sell_lots + more_sells + min(self.reducing_sell_lots, max(0, position))
-        return max(abs(position + buys), abs(position - sells))
+    def side_lots(self, side: int, *, more: int = 0) -> int:
+        """The position, without its sign, if everything open on this side filled, and `more` with it."""
+        return max(abs(self._filled(side, more, position)) for position in {self.position_lots, self.reported_lots})
+
+    def _filled(self, side: int, more: int, position: int) -> int:
+        if side == SIDE_BUY:
+            return position + self.open_buy_lots + more + min(self.reducing_buy_lots, max(0, -position))
+        return position - self.open_sell_lots - more - min(self.reducing_sell_lots, max(0, position))
 
 
 def check_order(
@@ -146,26 +148,24 @@ def _check_open_orders(request: OrderRequest, limits: RiskLimits, open_orders: i
 def _check_exposure(
     request: OrderRequest, limits: RiskLimits, exposures: Mapping[str, SymbolExposure]
 ) -> Denial | None:
+    """Its own side is judged: a worse one, lifted above the limit by the mark price or by orders that only reduce (they
+    make room for those beside them), hides nothing. What brings its side no further from zero is never denied."""
     if request.reduce_only:
         return None
     mine = exposures[request.symbol]
-    before = mine.worst_lots()
-    buys = request.side == SIDE_BUY
-    after = mine.worst_lots(
-        more_buys=request.quantity_lots if buys else 0, more_sells=0 if buys else request.quantity_lots
-    )
-    if after <= before:
+    after = mine.side_lots(request.side, more=request.quantity_lots)
+    if after <= mine.side_lots(request.side):
         return None
     for symbol, other in exposures.items():
         if other.mark_price is None and (symbol == request.symbol or other.worst_lots()):
             return _no_mark_price(symbol)
     total = total_exposure(exposures)
-    new_total = total + (after - before) * mine.lot_size * (mine.mark_price or Decimal(0))
+    new_total = total + (after - mine.worst_lots()) * mine.lot_size * (mine.mark_price or Decimal(0))
     if new_total <= limits.max_exposure_quote:
         return None
     return Denial(
         "EXPOSURE_LIMIT",
-        f"total exposure would be {new_total:f} with this order, {total:f} without; max_exposure_quote is "
+        f"exposure would be {new_total:f} if its side filled, it is {total:f} now; max_exposure_quote is "
         f"{limits.max_exposure_quote:f}",
     )
 

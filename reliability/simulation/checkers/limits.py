@@ -1,8 +1,9 @@
 """RISK-2 at the venue itself: with each order it accepts, the worst case of all symbols stays within the limit.
 
 The gateway judges at the mark price it knows, which moves. So the worst case is valued at the lowest price of the run:
-what exceeds the limit even then was never within it. Accounts on which others trade are not judged: their executions
-move the position after an order was let through.
+what exceeds the limit even then was never within it. Nothing more is allowed for, because what the gateway hears of
+late it counts at its worst until then. Accounts on which others trade are not judged: their executions move the
+position after an order was let through.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ from topics.scale import Scale
 from topics.v1.common_pb2 import SIDE_BUY
 
 LIMIT = "max_exposure_quote"
-ALLOWED = Decimal("1.15")
-"""The gateway hears of executions and marks a moment late: its own worst case may differ by so much."""
 
 
 def check(evidence: Evidence) -> Iterator[Violation]:
@@ -37,7 +36,7 @@ def check(evidence: Evidence) -> Iterator[Violation]:
         if fill is not None:
             position[order.symbol] += fill.quantity_lots if fill.side == SIDE_BUY else -fill.quantity_lots
         before, worst = worst, _worst(position, open_lots, value_of_a_lot)
-        if change > 0 and before < worst and worst > Decimal(str(limit)) * ALLOWED:
+        if change > 0 and before < worst and worst > Decimal(str(limit)):
             yield Violation(
                 "exposure",
                 f"with {order.client_order_id}, accepted at {at_s:.3f} s, the worst case is {worst:f} of {limit}",

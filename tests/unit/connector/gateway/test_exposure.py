@@ -83,7 +83,21 @@ def test_reduce_only_orders_count_no_further_than_the_position() -> None:
     mine = exposure(30)
     mine.change_open(request(quantity_lots=100, side=SIDE_SELL, reduce_only=True), 100)
     assert mine.worst_lots() == 30
-    assert mine.worst_lots(more_sells=50) == 50
+    assert mine.side_lots(SIDE_SELL, more=50) == 50
+
+
+def test_a_worse_side_above_the_limit_hides_nothing_of_the_other() -> None:
+    """RISK-2: orders that only reduce make room for those beside them; the other side is judged by itself all the same.
+
+    Short 40, 100 to buy, 40 more to buy that only reduce: 100 long at worst. Sells may bring 60 more, not 61.
+    """
+    mine = exposure(-40)
+    mine.change_open(request(quantity_lots=100), 100)
+    mine.change_open(request(quantity_lots=80, reduce_only=True), 80)
+    mine.mark(PRICE + PRICE / 5)
+    assert mine.worst_lots() == 100
+    assert code(request(quantity_lots=43, side=SIDE_SELL), mine) == ""
+    assert code(request(quantity_lots=44, side=SIDE_SELL), mine) == "EXPOSURE_LIMIT"
 
 
 def test_two_words_on_the_position_count_as_the_worse_one() -> None:

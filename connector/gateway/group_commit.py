@@ -109,7 +109,13 @@ class GroupCommit:
             existing = await self._ledger.commit(batch)
         except BaseException as error:
             self._background.fail(error)
-            everyone: list[asyncio.Future[Any]] = [*claims.values(), *waiting]
+            # those in line for the next one too: there is none
+            everyone: list[asyncio.Future[Any]] = [
+                *claims.values(),
+                *waiting,
+                *self._claims.values(),
+                *self._waiting,
+            ]
             for waiter in everyone:
                 _fail(waiter, error)
             raise

@@ -92,7 +92,7 @@ class Journal:
                 reach("after_log_before_ledger")
         except BaseException as error:
             self._background.fail(error)
-            for future in page.waiting:
+            for future in (*page.waiting, *self._page.waiting):  # of the next page too: there is none
                 if not future.done():
                     future.cancel() if isinstance(error, asyncio.CancelledError) else future.set_exception(error)
             raise

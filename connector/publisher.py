@@ -208,6 +208,7 @@ class Publisher:
             return
         begun = time.perf_counter()
         acknowledgements = []
+        await self._sequences.find(topic, [topic.key_of(message) for message in messages])
         async with self._in_turn:
             for message in messages:
                 stamped: Any = message

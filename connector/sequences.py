@@ -1,9 +1,11 @@
 """The `seq` of what the connector publishes: by topic and key, without gaps, over restarts (decision 2).
 
-After a restart it goes on from the newest record of each key on the log, found by reading the ends backwards. A record
-that cannot be read is no record of ours and is passed over (ES-6).
+After a restart it goes on from the newest record of each key on the log, found by reading the ends backwards: for the
+keys this connector follows at the start, for any other (an order refused for its symbol, a symbol followed no more)
+when it is first spoken of. A record that cannot be read is no record of ours and is passed over (ES-6).
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,11 +25,33 @@ _WIDER = 8
 
 
 class Sequences:
-    """Next numbers by topic and key. `newest` is the last message of each key that was on the log at the start."""
+    """Next numbers by topic and key. `newest` is the last message of each key that was on the log at the start.
 
-    def __init__(self, newest: Mapping[tuple[str, str], Message] | None = None) -> None:
+    `log`: where keys are looked for that are not among `looked_for`; without it they begin at one.
+    """
+
+    def __init__(
+        self,
+        newest: Mapping[tuple[str, str], Message] | None = None,
+        *,
+        looked_for: Iterable[tuple[str, str]] = (),
+        log: Log | None = None,
+    ) -> None:
         self.newest = dict(newest or {})
         self._next = {place: _after(message) for place, message in self.newest.items()}
+        self._looked_for = {*self.newest, *looked_for}
+        self._log = log
+        self._looking = asyncio.Lock()
+
+    async def find(self, topic: Topic[Any], keys: Iterable[str]) -> None:
+        """To be waited for before `take` of keys that may be new here. Reads their partitions, once a key."""
+        if self._log is None or all((topic.name, key) in self._looked_for for key in keys):
+            return
+        async with self._looking:
+            new = [key for key in dict.fromkeys(keys) if (topic.name, key) not in self._looked_for]
+            for (name, key), message in (await _newest(self._log, {topic: new})).items():
+                self._next[name, key] = _after(message)
+            self._looked_for.update((topic.name, key) for key in new)
 
     def take(self, topic: Topic[Any], key: str, count: int = 1) -> int:
         """The first of `count` numbers, which from now on are used."""
@@ -37,14 +61,19 @@ class Sequences:
 
 
 async def resume(log: Log, keys: Mapping[Topic[Any], Iterable[str]]) -> Sequences:
-    """Sequences that go on where the log ends, for these keys of these topics."""
+    """Sequences that go on where the log ends; these keys of these topics are looked for now."""
+    looked_for = [(topic.name, key) for topic, wanted in keys.items() for key in wanted]
+    return Sequences(await _newest(log, keys), looked_for=looked_for, log=log)
+
+
+async def _newest(log: Log, keys: Mapping[Topic[Any], Iterable[str]]) -> dict[tuple[str, str], Message]:
     newest: dict[tuple[str, str], Message] = {}
     async with log.reader(client_id="connector-sequences") as consumer:
         for topic, wanted in keys.items():
             for partition, its_keys in _by_partition(topic, log.namespace, wanted).items():
                 found = await _newest_of(consumer, topic, partition, its_keys)
                 newest |= {(topic.name, key): message for key, message in found.items()}
-    return Sequences(newest)
+    return newest
 
 
 async def _newest_of(

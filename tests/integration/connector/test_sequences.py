@@ -5,13 +5,16 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from connector.publisher import Publisher
 from connector.sequences import resume
+from reliability.chaos.agent_evidence import read_all
 from topics.admin import apply
-from topics.catalogue import MARKET
+from topics.catalogue import MARKET, ORDERS
 from topics.codec import Record, decode, encode
 from topics.envelope import Envelope
 from topics.log import LogAddress, LogProducer, partitions_of, read_to_end, reader
 from topics.v1.market_pb2 import MarketBatch, MarketEvent
+from topics.v1.orders_pb2 import OrderUpdate
 
 PROCESS = Path(__file__).with_name("publishing_process.py")
 KILLS = 4
@@ -42,6 +45,24 @@ async def test_a_key_the_log_has_never_seen_begins_at_one(kafka_bootstrap: str, 
     await apply(address)
     sequences = await resume(address, {MARKET: ["paper:NEWUSDT"]})
     assert [sequences.take(MARKET, "paper:NEWUSDT", 5), sequences.take(MARKET, "paper:NEWUSDT")] == [1, 6]
+
+
+async def test_an_order_on_a_symbol_nobody_follows_goes_on_where_the_log_ends(
+    kafka_bootstrap: str, namespace: str
+) -> None:
+    """ES-1, decision 2: over restarts that know nothing of the symbol, its refused orders are numbered without gap."""
+    address = LogAddress(kafka_bootstrap, namespace)
+    await apply(address)
+    for _ in range(3):
+        async with LogProducer(address, client_id="test") as producer:
+            publisher = Publisher(producer, await resume(address, {ORDERS: ["paper:BTCUSDT"]}), subscriber_buffer=8)
+            refused = [OrderUpdate(venue="paper", symbol=it) for it in ("DOGEUSDT", "BTCUSDT", "DOGEUSDT")]
+            await publisher.publish_orders(refused)
+    found: dict[str, list[int]] = defaultdict(list)
+    for record in await read_all(address, ORDERS):
+        update = decode(ORDERS, record.value)
+        found[update.symbol].append(update.seq)
+    assert found == {"DOGEUSDT": [1, 2, 3, 4, 5, 6], "BTCUSDT": [1, 2, 3]}
 
 
 async def test_poison_at_the_end_of_the_log_is_passed_over(kafka_bootstrap: str, namespace: str) -> None:

@@ -130,16 +130,14 @@ class Gateway:
         """
         desk = self._desk
         desk.stopping = True
-        try:
-            if self._epoch and desk.background.failure is None:
-                await self._let_placements_land()
-                await desk.journal.said()
-                reach("during_shut_down")
-                await desk.alerts.said()
-                await desk.group.flush()
-        finally:
-            await desk.background.stop()
-            await desk.ledger.close()
+        if self._epoch and desk.background.failure is None:
+            await self._let_placements_land()
+            await desk.journal.said()
+            reach("during_shut_down")
+            await desk.alerts.said()
+            await desk.group.flush()
+        await desk.background.stop()
+        await desk.ledger.close()
 
     async def _let_placements_land(self) -> None:
         orders = self._desk.orders

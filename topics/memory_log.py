@@ -72,14 +72,17 @@ class _Partition:
 
 
 class MemoryBroker:
-    """What outlives the processes. `on_append` is told of every record; `later(delay, call, *args)` is its timer."""
+    """What outlives the processes. `on_append` is told of every record and the client id it came from.
+
+    `later(delay, call, *args)` is its timer.
+    """
 
     def __init__(
         self,
         *,
         now_ns: Callable[[], int] = time.time_ns,
         later: Callable[..., Any] | None = None,
-        on_append: Callable[[ConsumerRecord], None] | None = None,
+        on_append: Callable[[ConsumerRecord, str], None] | None = None,
     ) -> None:
         self.available = True
         self.now_ns = now_ns
@@ -96,7 +99,7 @@ class MemoryBroker:
             found = self._partitions[place] = _Partition()
         return found
 
-    def append(self, record: Record, namespace: str = "") -> ConsumerRecord:
+    def append(self, record: Record, namespace: str = "", client_id: str = "") -> ConsumerRecord:
         """Onto the partition of its key, at once."""
         topic = BY_NAME.get(record.topic)
         count = topic.partitions if topic else PARTITIONS
@@ -118,7 +121,7 @@ class MemoryBroker:
         partition.records.append(added)
         partition.end += 1
         if self._on_append is not None:
-            self._on_append(added)
+            self._on_append(added, client_id)
         for reader in self._readers.get(place, ()):
             reader.notice(place)
         return added
@@ -261,7 +264,7 @@ class MemoryProducer(Producer):
         if fate == "lost" or now - sent > REQUEST_TIMEOUT_S:
             self._fail(batch)
             return
-        taken = [(self._broker.append(record, self._namespace), ack) for record, ack in batch]
+        taken = [(self._broker.append(record, self._namespace, self.client_id), ack) for record, ack in batch]
         if fate == "taken":
             self._fail(batch)
             return

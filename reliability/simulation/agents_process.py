@@ -18,6 +18,7 @@ from agents.keys import PureAgent
 from agents.stateful import StatefulAgent
 from connector.gateway.clock import Clock
 from reliability.simulation.group import Group, ReadPlace
+from reliability.simulation.history import Duty
 from reliability.simulation.loop import VirtualLoop
 from reliability.simulation.streams import Mailbox
 from topics.log import Log
@@ -64,20 +65,24 @@ class _Stream:
 
 
 class AgentsProcess:
-    """See `agents.main`."""
+    """See `agents.main`. `name` is the member of the group, `life` this run of it; `duties` gets what it may write."""
 
     def __init__(
         self,
         name: str,
+        life: str,
         loop: VirtualLoop,
         log: Log,
         group: Group,
         clock: Clock,
         agents: Sequence[PureAgent[Any]],
         *,
+        duties: list[Duty],
         on_ready: Callable[[], None],
     ) -> None:
         self.name = name
+        self._life = life
+        self._duties = duties
         self.stopping = asyncio.Event()
         self.streams: list[_Stream] = []
         self._log = log
@@ -106,7 +111,9 @@ class AgentsProcess:
         """Until `stopping`. Raises what the process ends with."""
         async with AsyncExitStack() as resources:
             for pure in self._pure:
-                producer = await resources.enter_async_context(self._log.producer(client_id=f"{self.name}-{pure.name}"))
+                producer = await resources.enter_async_context(
+                    self._log.producer(client_id=f"{self._life}/{pure.name}")
+                )
                 agent = StatefulAgent(
                     pure,
                     producer=producer,
@@ -147,13 +154,18 @@ class AgentsProcess:
         self._pumps.clear()
         for stream in self.streams:
             await stream.agent.release()
+        self._on_duty(frozenset())
 
     async def _take(self, partitions: frozenset[int], generation: int) -> None:
         self._generation = generation
+        self._on_duty(partitions)
         self._done.clear()
         self._pumps = [asyncio.ensure_future(self._fetch(it, partitions, generation)) for it in self.streams]
         await asyncio.gather(*(it.agent.take_over(partitions, generation) for it in self.streams))
         self._on_ready()
+
+    def _on_duty(self, partitions: frozenset[int]) -> None:
+        self._duties.append(Duty(self._clock.monotonic(), self._life, partitions))
 
     async def _fetch(self, stream: _Stream, partitions: frozenset[int], generation: int) -> None:
         """From the committed offsets on, into the agent's queue."""

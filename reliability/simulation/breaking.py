@@ -10,21 +10,28 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from aiokafka import ConsumerRecord
+
 from reliability.simulation.faults import Moment
 from reliability.simulation.group import Group
+from reliability.simulation.loop import VirtualLoop
 from reliability.simulation.machines import Machine
 from reliability.simulation.operator_wishes import Operator
 from reliability.simulation.sim_ledger import Database
 from reliability.simulation.streams import Streams
 from reliability.simulation.wire import VenueState
-from topics.catalogue import TOPICS
+from topics.catalogue import GRID_STATE, TOPICS
 from topics.memory_log import MemoryBroker
+from topics.v1.state_pb2 import AgentState
+
+_BETWEEN_WRITES_S = 0.003
 
 
 @dataclass(slots=True)
 class Breaker:
-    """What can break. `machines` by name; `streams` are those connected now."""
+    """What can break. `machines` by name; `streams` are those connected now. `ambushes`: kills that wait."""
 
+    loop: VirtualLoop
     machines: Mapping[str, Machine]
     broker: MemoryBroker
     database: Database
@@ -33,6 +40,7 @@ class Breaker:
     group: Group
     operator: Operator
     random: Random
+    ambushes: int = 0
 
     def handlers(self) -> dict[str, Callable[[Moment], Awaitable[None]]]:
         return {
@@ -46,6 +54,8 @@ class Breaker:
             "rate limit": self._rate_limit,
             "unreachable": self._unreachable,
             "cut streams": self._cut_streams,
+            "zombie in back-off": self._zombie_in_back_off,
+            "kill after a state": self._ambush,
             "pause": self._pause,
             "rebalance": self._rebalance,
             "compact": self._compact,
@@ -60,6 +70,7 @@ class Breaker:
     def mend(self) -> None:
         """Everything, at once; nothing planned happens any more."""
         self.broker.come_up()
+        self.ambushes = 0
         self.database.available = True
         self.venue.maintenance = self.venue.limiting = self.venue.unreachable = False
         for machine in self.machines.values():
@@ -91,6 +102,29 @@ class Breaker:
                 await asyncio.sleep(moment.for_s)
                 machine.awake(life)
 
+    async def _zombie_in_back_off(self, moment: Moment) -> None:
+        """The venue limits rates, so tries of placements wait; then it is a zombie for longer than a verdict takes."""
+        self.venue.limiting = True
+        await asyncio.sleep(self.random.uniform(0.1, 0.5))
+        suspended = asyncio.ensure_future(self._zombie(moment))
+        await asyncio.sleep(self.random.uniform(0.0, 0.1))
+        self.venue.limiting = False
+        await suspended
+
+    async def _ambush(self, _moment: Moment) -> None:
+        """The next worker whose state holds something to send ends between the state and what it sends."""
+        self.ambushes += 1
+
+    def written(self, record: ConsumerRecord, writer: str) -> None:
+        """The log has a new record."""
+        if not self.ambushes or record.topic != GRID_STATE.name:
+            return
+        life = self.machines[writer.split("/", 1)[0]].life
+        if life is not None and writer.startswith(f"{life.told.name}/") and AgentState.FromString(record.value).outbox:
+            self.ambushes -= 1
+            machine = self.machines[writer.split("/", 1)[0]]
+            self.loop.outside_later(self.random.uniform(0.0, _BETWEEN_WRITES_S), machine.kill, life)
+
     async def _pause(self, moment: Moment) -> None:
         """Stopped and continued; its group may have given its partitions away meanwhile."""
         for machine in self._aimed_at(moment)[:1]:
@@ -99,7 +133,10 @@ class Breaker:
                 await asyncio.sleep(moment.for_s)
                 machine.awake(life)
 
-    async def _rebalance(self, _moment: Moment) -> None:
+    async def _rebalance(self, moment: Moment) -> None:
+        """And once more, often while states of the first are still being loaded and records wait."""
+        self.group.rebalance()
+        await asyncio.sleep(moment.for_s)
         self.group.rebalance()
 
     async def _compact(self, _moment: Moment) -> None:
@@ -108,8 +145,8 @@ class Breaker:
                 self.broker.compact(topic.name, number)
 
     async def _kill_switch(self, moment: Moment) -> None:
-        """`for_s` 0: for good."""
-        await self.operator.kill()
+        """`for_s` 0: for good. Target "ledger": nobody reaches the gateway, which goes on trading."""
+        await self.operator.kill(through_gateway=moment.target != "ledger")
         if moment.for_s:
             await asyncio.sleep(moment.for_s)
             await self.operator.release()

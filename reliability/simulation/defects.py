@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from pkgutil import resolve_name
 from typing import Any, Final
 
-from connector.errors import OutcomeUnknownError
+from connector.errors import OutcomeUnknownError, VenueError
 from connector.gateway.ledger import Batch
 from connector.gateway.lifecycle import TERMINAL
 from projections.tables import Tables
@@ -289,6 +289,54 @@ def _rows_after_offsets(real: Any) -> Any:
     return write
 
 
+def _kill_unseen(real: Any) -> Any:
+    async def commit(self: Any, batch: Batch) -> Any:
+        known, kills, self._database.kills = self._kill, self._database.kills, {}
+        try:
+            return await real(self, batch)
+        finally:
+            self._kill, self._database.kills = known, kills
+
+    return commit
+
+
+def _kill_forgotten(real: Any) -> Any:
+    async def start(self: Any, venue: str, account: str, holder: str) -> Any:
+        self._database.kills.pop(f"{venue}:{account}", None)
+        return await real(self, venue, account, holder)
+
+    return start
+
+
+def _cancels_wait(real: Any) -> Any:
+    async def send(self: Any, client_order_id: str, first: Any) -> None:
+        desk = self._desk
+        while True:
+            try:
+                desk.gate.enter()
+                break
+            except VenueError:
+                await desk.clock.sleep(0.5)
+        await real(self, client_order_id, first)
+
+    return send
+
+
+def _one_not_counted(real: Any) -> Any:
+    def compare(self: Any, request: Any, known: Any) -> Any:
+        self.duplicates_suppressed -= 1
+        return real(self, request, known)
+
+    return compare
+
+
+def _details_not_compared(real: Any) -> Any:
+    def compare(self: Any, _request: Any, known: Any) -> Any:
+        return real(self, known.request, known)
+
+    return compare
+
+
 DEFECTS: Final[tuple[Defect, ...]] = (
     Defect(
         "ledger-forgets-ids",
@@ -405,6 +453,48 @@ DEFECTS: Final[tuple[Defect, ...]] = (
         "connector.gateway.exposure",
         "_check_exposure",
         _no_limit,
+    ),
+    Defect(
+        "kill-unseen-at-claim",
+        "no order is claimed once the ledger says killed, whoever wrote it",
+        "connector.gateway.memory_ledger:MemoryLedger",
+        "commit",
+        _kill_unseen,
+    ),
+    Defect(
+        "kill-forgotten-at-restart",
+        "the kill switch holds over restarts",
+        "connector.gateway.memory_ledger:MemoryLedger",
+        "start",
+        _kill_forgotten,
+    ),
+    Defect(
+        "foreign-adopted",
+        "an order of another program is never taken for ours",
+        "connector.gateway.reports",
+        "is_ours",
+        _always_true,
+    ),
+    Defect(
+        "cancels-behind-placements",
+        "cancels never wait for what holds placements back",
+        "connector.gateway.cancelling:Cancelling",
+        "_send",
+        _cancels_wait,
+    ),
+    Defect(
+        "duplicates-uncounted",
+        "each suppressed duplicate is counted",
+        "connector.gateway.placing:Placing",
+        "_compare",
+        _one_not_counted,
+    ),
+    Defect(
+        "details-not-compared",
+        "an id used again for another order is refused as an event",
+        "connector.gateway.placing:Placing",
+        "_compare",
+        _details_not_compared,
     ),
     Defect(
         "outbox-forgotten",

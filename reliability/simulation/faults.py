@@ -30,7 +30,9 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Seconds are virtual. `intents`: how many the storm brings. `agents`: workers; 0: the storm alone trades."""
+    """Seconds are virtual. `intents`: how many the storm brings. `agents`: workers; 0: the storm alone trades.
+    `others`: orders another program has on the account.
+    """
 
     rates: Rates
     moments: tuple[Moment, ...] = ()
@@ -42,6 +44,7 @@ class Plan:
     max_exposure_quote: int = 60_000
     agents: int = 2
     projector: bool = True
+    others: int = 0
 
     def told(self) -> dict[str, Any]:
         return asdict(self)
@@ -59,8 +62,8 @@ def draw(seed: int, *, intents: int = 210) -> Plan:
     agents = random.choice((0, 0, 0, 0, 0, 1, 2, 3))  # most seeds are about the gateway, which is cheaper to simulate
     projector = random.random() < 0.25
     cast = {"", "gateway", *(("agents",) if agents else ()), *(("projector",) if projector else ())}
-    broken = [*_moments(random, heat, cast), *_kill_switch(random)]
-    moments = sorted([*broken, *_limited_before_zombies(random, broken)], key=lambda it: it.at_s)
+    broken = [*_moments(random, heat, cast), *_zombie_in_back_off(random), *_kill_switch(random)]
+    moments = sorted(broken, key=lambda it: it.at_s)
     return Plan(
         rates=_rates(random, heat),
         moments=tuple(moments),
@@ -70,6 +73,7 @@ def draw(seed: int, *, intents: int = 210) -> Plan:
         max_exposure_quote=random.choice((60_000, 60_000, 8_000, 2_000)),
         agents=agents,
         projector=projector,
+        others=random.choice((0, 0, 6)),
     )
 
 
@@ -97,12 +101,27 @@ def _rates(random: Random, heat: float) -> Rates:
     )
 
 
+def _zombie_in_back_off(random: Random) -> list[Moment]:
+    """In one seed of four: tries of placements wait, and their turn comes after the successor's verdict."""
+    if random.random() >= 1 / 4:
+        return []
+    return [
+        Moment(
+            at_s=random.uniform(2.0, STORM_S - 14.0),
+            kind="zombie in back-off",
+            target="gateway",
+            for_s=random.uniform(7.0, 13.0),
+        )
+    ]
+
+
 def _kill_switch(random: Random) -> list[Moment]:
     """In one seed of six, half of them without a release."""
     if random.random() >= 1 / 6:
         return []
     for_s = random.choice((0.0, random.uniform(1.0, 12.0)))
-    return [Moment(at_s=random.uniform(2.0, STORM_S), kind="kill switch", for_s=for_s)]
+    target = random.choice(("", "", "ledger"))
+    return [Moment(at_s=random.uniform(2.0, STORM_S), kind="kill switch", for_s=for_s, target=target)]
 
 
 _KINDS: tuple[tuple[str, str, float, float], ...] = (
@@ -119,7 +138,8 @@ _KINDS: tuple[tuple[str, str, float, float], ...] = (
     ("cut streams", "", 1.0, 6.0),
     ("kill", "agents", 0.8, 0.0),
     ("pause", "agents", 0.4, 15.0),
-    ("rebalance", "", 0.5, 0.0),
+    ("kill after a state", "agents", 0.8, 0.0),
+    ("rebalance", "", 0.5, 0.3),
     ("compact", "", 0.5, 0.0),
     ("kill", "projector", 0.5, 0.0),
     ("zombie", "projector", 0.2, 3.0),
@@ -140,13 +160,4 @@ def _moments(random: Random, heat: float, cast: set[str]) -> list[Moment]:
         for kind, target, often, longest_s in _KINDS
         for _ in range(sum(random.random() < often * heat / 3 for _ in range(3)))
         if target in cast
-    ]
-
-
-def _limited_before_zombies(random: Random, moments: list[Moment]) -> list[Moment]:
-    """Half of the gateways that are stopped have tries of placements waiting: those must not be made later."""
-    return [
-        Moment(at_s=max(0.0, it.at_s - 0.3), kind="rate limit", for_s=0.5)
-        for it in moments
-        if it.kind == "zombie" and it.target == "gateway" and random.random() < 0.5
     ]

@@ -93,7 +93,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """A record as the log holds it; `topic` is the catalogue's name. Removed ones (compaction) are here too."""
+    """A record as the log holds it; `topic` is the catalogue's name. Removed ones (compaction) are here too.
+
+    `writer`: the client id it was written under; an agents' worker's begins with the name of its life.
+    """
 
     topic: str
     partition: int
@@ -101,6 +104,16 @@ class LogRecord:
     at_s: float
     key: bytes
     value: bytes
+    writer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What an agents' worker may write from `at_s` on: told to take these partitions, or having let go of all."""
+
+    at_s: float
+    life: str
+    partitions: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +131,7 @@ class LedgerChange:
 class LedgerBooks:
     """The ledger's rows at the end, and how they came about. `positions`: next offset of the intents by partition.
 
-    `refused`: commits of a fenced epoch, as (at_s, epoch).
+    `refused`: commits of a fenced epoch, as (at_s, epoch). `kills`: the switch as its row said from then on.
     """
 
     orders: Mapping[str, Order] = field(default_factory=dict)
@@ -128,6 +141,7 @@ class LedgerBooks:
     marks: Mapping[str, str] = field(default_factory=dict)
     changes: list[LedgerChange] = field(default_factory=list)
     refused: list[tuple[float, int]] = field(default_factory=list)
+    kills: list[tuple[float, bool]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -195,6 +209,7 @@ class History:
     kill_switch: list[KillSwitchUse] = field(default_factory=list)
     projected: Projected = field(default_factory=Projected)
     agent_states: dict[tuple[str, str], Any] = field(default_factory=dict)
+    duties: list[Duty] = field(default_factory=list)
     intents: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     steps: int = 0

@@ -91,6 +91,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._processes: list[Process] = [self.world]
         self._over = False
         self._outside = Context()
+        self._outside.run(_PROCESS.set, self.world)
         self._stop_asked = False
         self._closed_tasks: list[asyncio.Task[Any]] = []
 
@@ -134,7 +135,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
-        context = context or copy_context()
+        context = copy_context() if context is None else context  # an empty one is false
         step = _Step(self._now, callback, args, self, context, context.get(_PROCESS, self.world))
         if not self._over:
             self._queue.append(step)
@@ -143,7 +144,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        context = context or copy_context()
+        context = copy_context() if context is None else context  # an empty one is false
         step = _Step(when, callback, args, self, context, context.get(_PROCESS, self.world))
         if not self._over:
             self._count += 1
@@ -158,7 +159,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def create_task(  # type: ignore[override]
         self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None
     ) -> asyncio.Task[Any]:
-        owner = (context or copy_context()).get(_PROCESS, self.world)
+        owner = (copy_context() if context is None else context).get(_PROCESS, self.world)
         task = asyncio.Task(coro, loop=self, name=name, context=context)
         owner.tasks.append(task)  # kept: a task nobody holds would be closed, and run its `finally`
         return task

@@ -40,12 +40,12 @@ class Operator:
     uses: list[KillSwitchUse]
     owner: str
 
-    async def kill(self) -> None:
+    async def kill(self, *, through_gateway: bool = True) -> None:
         """Until the gateway said that it is durable; where only the row could be written, until it is verified."""
         asked_s = self.loop.time()
         place = len(self.uses)
         self.uses.append(KillSwitchUse(asked_s, None, "kill"))
-        through = await self._turn(self._killed, killed=True)
+        through = await self._turn(self._killed if through_gateway else None, killed=True)
         self.tell(kill=KillTrading(reason=REASON))
         if through == "ledger":
             await self._verified()
@@ -59,10 +59,11 @@ class Operator:
         self.uses[place] = KillSwitchUse(asked_s, self.loop.time(), "release", through)
         self.tell(release=ReleaseTrading(reason=REASON))
 
-    async def _turn(self, call: Callable[[Any], Any], *, killed: bool) -> str:
-        """By whichever way works first; says which."""
+    async def _turn(self, call: Callable[[Any], Any] | None, *, killed: bool) -> str:
+        """By whichever way works first; says which. Without a call: by the row alone."""
         while True:
-            if through := await self._through_gateway(call) or await self._through_ledger(killed=killed):
+            through = await self._through_gateway(call) if call else ""
+            if through := through or await self._through_ledger(killed=killed):
                 return through
             await asyncio.sleep(BETWEEN_S)
 

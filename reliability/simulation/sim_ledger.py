@@ -90,18 +90,24 @@ class SimulatedLedger:
         return await self._call(self._rows.kill_state)
 
     async def set_kill(self, *, killed: bool, by: str, reason: str, everything: bool, time_ms: int) -> KillState:
-        return await self._call(
-            lambda: self._rows.set_kill(killed=killed, by=by, reason=reason, everything=everything, time_ms=time_ms),
-            changes=True,
-        )
+        async def turn() -> KillState:
+            state = await self._rows.set_kill(
+                killed=killed, by=by, reason=reason, everything=everything, time_ms=time_ms
+            )
+            self._note_kill(state)
+            return state
+
+        return await self._call(turn, changes=True)
 
     async def turn_kill(self, owner: str, *, killed: bool, by: str, reason: str, time_ms: int) -> KillState:
         """The row as `tapeline kill` writes it without a connector: no epoch is taken."""
 
         async def turn() -> KillState:
-            return self._database.rows.turn_kill(
+            state = self._database.rows.turn_kill(
                 owner, killed=killed, by=by, reason=reason, everything=False, time_ms=time_ms
             )
+            self._note_kill(state)
+            return state
 
         return await self._call(turn, changes=True)
 
@@ -113,6 +119,9 @@ class SimulatedLedger:
 
     async def note_verified(self, version: int, time_ms: int) -> None:
         await self._call(lambda: self._rows.note_verified(version, time_ms), changes=True)
+
+    def _note_kill(self, state: KillState) -> None:
+        self._database.books.kills.append((self._loop.time(), state.killed))
 
     async def _commit(self, batch: Batch) -> Mapping[str, Order]:
         now_s, books = self._loop.time(), self._database.books

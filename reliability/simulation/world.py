@@ -19,7 +19,9 @@ from aiokafka import ConsumerRecord
 
 from agents.main import pure_agents
 from agents.settings import AgentsSettings
+from connector.ccxt_adapter.client import VenueAnswerError
 from connector.gateway.settings import GatewaySettings, RiskLimits
+from connector.port import OrderRequest
 from projections import folds
 from projections.folds import PROJECTIONS
 from projections.memory_store import MemoryRows
@@ -41,11 +43,12 @@ from reliability.simulation.streams import Streams
 from reliability.simulation.venue_books import Frame, VenueBooks
 from reliability.simulation.venue_port import SimulatedVenue
 from reliability.simulation.weather import LogConditions, Weather
-from reliability.simulation.wire import VenueState, Wire
+from reliability.simulation.wire import VenueState, Wire, answer_of
 from topics.catalogue import CONTROL, INTENTS
 from topics.codec import encode
 from topics.envelope import Envelope
 from topics.memory_log import MemoryBroker, MemoryLog
+from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, SIDE_SELL, TIME_IN_FORCE_POST_ONLY
 from topics.v1.control_pb2 import ActivateSymbol, ControlEvent, DeactivateSymbol
 from topics.v1.state_pb2 import AgentState
 from venue.instruments import LISTED
@@ -128,7 +131,7 @@ class World:
             f"{VENUE}:{ACCOUNT}",
         )
         self.breaker = Breaker(
-            self.machines, self.broker, self.database, self.state, self.streams, self.group, operator, self.random
+            loop, self.machines, self.broker, self.database, self.state, self.streams, self.group, operator, self.random
         )
 
     def run(self) -> History:
@@ -147,7 +150,7 @@ class World:
         self._control(activate=ActivateSymbol(parameters=GRID))
         for machine in self.machines.values():
             machine.start()
-        for work in (self._market(), self._storm(), *(self._break(it) for it in self.plan.moments)):
+        for work in (self._market(), self._storm(), self._others(), *(self._break(it) for it in self.plan.moments)):
             self._spawn(work)
         await asyncio.sleep(self.plan.quiet_from_s)
         self._quiet()
@@ -203,6 +206,31 @@ class World:
                     self.broker.append(record)
             await asyncio.sleep(random.uniform(0.0, 2 * pause_s))
 
+    async def _others(self) -> None:
+        """Another program on the account: its orders rest far from the market, some are cancelled by it again."""
+        random = self.weather.stream("others")
+        for number in range(self.plan.others):
+            await asyncio.sleep(random.uniform(0.0, self.plan.quiet_from_s / self.plan.others))
+            symbol, side = random.choice(SYMBOLS), random.choice((SIDE_BUY, SIDE_SELL))
+            market = self.market.seen(symbol)
+            far = market.bid_ticks * 9 // 10 if side == SIDE_BUY else market.ask_ticks * 11 // 10
+            order = OrderRequest(
+                symbol=symbol,
+                client_order_id=f"web_{number}",
+                side=side,
+                type=ORDER_TYPE_LIMIT,
+                time_in_force=TIME_IN_FORCE_POST_ONLY,
+                price_ticks=far,
+                quantity_lots=market.instrument.min_quantity_lots * 100,
+                reduce_only=False,
+            )
+            answer = answer_of(partial(self.books.place, order, told_at_once=True))
+            if isinstance(answer, VenueAnswerError):
+                raise answer
+            if random.random() < 0.3:
+                await asyncio.sleep(random.uniform(0.0, 3.0))
+                answer_of(partial(self.books.cancel, symbol, order.client_order_id, ""))
+
     async def _break(self, moment: Moment) -> None:
         await self.breaker.at(moment)
         self.weather.faults[f"{moment.kind} {moment.target}".strip()] += 1
@@ -220,7 +248,15 @@ class World:
         log = MemoryLog(self.broker, LogConditions(self.weather, told.name))
         clock = ProcessClock(self.loop, process)
         body = AgentsProcess(
-            machine, self.loop, log, self.group, clock, pure_agents(AGENTS), on_ready=partial(self._ready, told)
+            machine,
+            told.name,
+            self.loop,
+            log,
+            self.group,
+            clock,
+            pure_agents(AGENTS),
+            duties=self.history.duties,
+            on_ready=partial(self._ready, told),
         )
         return log, body, body.serve(), lambda: self.group.leave(body)
 
@@ -273,11 +309,12 @@ class World:
         for streams in self.streams:
             streams.tell(frame)
 
-    def _note(self, record: ConsumerRecord) -> None:
+    def _note(self, record: ConsumerRecord, writer: str) -> None:
         self.records.append(record)
         self.history.log.append(
-            LogRecord(record.topic, record.partition, record.offset, self.loop.time(), record.key, record.value)
+            LogRecord(record.topic, record.partition, record.offset, self.loop.time(), record.key, record.value, writer)
         )
+        self.breaker.written(record, writer)
         if record.topic == INTENTS.name:
             self.history.intents += 1
 

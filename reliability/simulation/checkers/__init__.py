@@ -8,7 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from reliability.simulation.checkers import agents, ending, fills, limits, orders, outcomes, sequences, switch
+from reliability.simulation.checkers import (
+    agents,
+    cancels,
+    duplicates,
+    ending,
+    fills,
+    limits,
+    orders,
+    outcomes,
+    sequences,
+    switch,
+)
 from reliability.simulation.checkers.evidence import Evidence, Violation
 from reliability.simulation.history import History
 
@@ -25,6 +36,8 @@ CHECKERS: Final[dict[str, Checker]] = {
     "agents": agents.check,
     "switch": switch.check,
     "limits": limits.check,
+    "cancels": cancels.check,
+    "duplicates": duplicates.check,
 }
 
 

@@ -12,14 +12,15 @@ from agents.domain.grid_state import STRATEGY
 from connector.gateway.lifecycle import TERMINAL
 from reliability.simulation.checkers.evidence import Evidence, Said, Violation, status_name
 from reliability.simulation.checkers.refold import refold
-from reliability.simulation.history import BookedOrder
-from topics.catalogue import GRID_STATE, INTENTS
+from reliability.simulation.history import BookedOrder, Duty
+from topics.catalogue import EXPOSURE_STATE, GRID_STATE, INTENTS, VOLATILITY_STATE
 from topics.v1.intents_pb2 import Intent, PlaceOrder
 from topics.v1.orders_pb2 import OrderUpdate
 from topics.v1.slots_pb2 import SlotState
 from topics.v1.state_pb2 import AgentState
 
 SlotKey = tuple[str, str, int]
+_STATE_TOPICS = frozenset({EXPOSURE_STATE.name, GRID_STATE.name, VOLATILITY_STATE.name})
 
 
 def check(evidence: Evidence) -> Iterator[Violation]:
@@ -30,6 +31,7 @@ def check(evidence: Evidence) -> Iterator[Violation]:
     yield from _orphans(evidence)
     yield from _outboxes_sent(evidence, decided)
     yield from _asked_undecided(evidence, decided)
+    yield from _written_off_duty(evidence)
     yield from refold(evidence)
 
 
@@ -147,6 +149,24 @@ def _asked_undecided(evidence: Evidence, decided: dict[str, list[tuple[float, In
                 "undecided-intent",
                 f"{name} was asked for at {asked[0].at_s:.3f} s ({asked[0].place}); a state that decides it was "
                 + ("never durable" if decided_s is None else f"durable at {decided_s:.3f} s"),
+            )
+
+
+def _written_off_duty(evidence: Evidence) -> Iterator[Violation]:
+    """A worker that has let go of everything writes no state of a partition until it is told to take it."""
+    duties: dict[str, list[Duty]] = defaultdict(list)
+    for duty in evidence.history.duties:
+        duties[duty.life].append(duty)
+    for record in evidence.history.log:
+        life = record.writer.rpartition("/")[0]
+        if record.topic not in _STATE_TOPICS or life not in duties:
+            continue
+        held = next((it for it in reversed(duties[life]) if it.at_s <= record.at_s), None)
+        if held is None or record.partition not in held.partitions:
+            yield Violation(
+                "state-not-owned",
+                f"{record.writer} wrote {record.topic}/{record.partition}/{record.offset} at {record.at_s:.3f} s; it "
+                f"held {sorted(held.partitions) if held else 'nothing'}",
             )
 
 

@@ -95,10 +95,8 @@ class Evidence:
         )
 
     def is_ours(self, client_order_id: str) -> bool:
-        """Someone of us asked for it, or it has our shape."""
-        return (
-            client_order_id in self.asked or client_order_id in self.history.ledger.orders or is_ours(client_order_id)
-        )
+        """Someone of us asked for it, or it has our shape. What the ledger holds has no say: it may be wrong."""
+        return client_order_id in self.asked or is_ours(client_order_id)
 
     def read(self, topic: Topic[Any]) -> list[Said[Any]]:
         """The topic's readable messages in the log's order; what cannot be read has no part in this."""

@@ -26,6 +26,7 @@ def check(evidence: Evidence) -> Iterator[Violation]:
     yield from _sent_before_claimed(evidence)
     yield from _fenced_writes(evidence)
     yield from _foreign_touched(evidence)
+    yield from _foreign_adopted(evidence)
 
 
 def _double_orders(evidence: Evidence) -> Iterator[Violation]:
@@ -116,4 +117,16 @@ def _foreign_touched(evidence: Evidence) -> Iterator[Violation]:
                 "foreign-touched",
                 f"{request.process} asked at {request.sent_s:.3f} s to cancel order {request.venue_order_id} "
                 f"{request.client_order_id}, which is not ours",
+            )
+
+
+def _foreign_adopted(evidence: Evidence) -> Iterator[Violation]:
+    """An order of another program is nobody's of us: no row of the ledger, and said as foreign (ORD-6)."""
+    for order in evidence.foreign.values():
+        if order.client_order_id in evidence.history.ledger.orders:
+            yield Violation("foreign-adopted", f"{order.client_order_id} is not ours and has a row in the order ledger")
+        if order.client_order_id in evidence.told:
+            said = evidence.told[order.client_order_id].updates[0]
+            yield Violation(
+                "foreign-adopted", f"{order.client_order_id} is not ours and is told as ours at {said.place}"
             )

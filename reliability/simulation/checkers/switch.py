@@ -8,6 +8,7 @@ from connector.gateway.lifecycle import TERMINAL
 from reliability.simulation.checkers.evidence import Evidence, Violation
 from reliability.simulation.checkers.orders import PLACE
 from reliability.simulation.history import BookedOrder, KillSwitchUse
+from topics.v1.orders_pb2 import ORDER_STATUS_CLAIMED
 
 KILL = "kill"
 
@@ -21,6 +22,7 @@ def check(evidence: Evidence) -> Iterator[Violation]:
         yield from _sent_after(evidence, use, use.answered_s, released_s)
         if released_s is None:
             yield from _left_open(evidence, use)
+    yield from _claimed_while_killed(evidence)
 
 
 def _sent_after(
@@ -44,6 +46,20 @@ def _left_open(evidence: Evidence, use: KillSwitchUse) -> Iterator[Violation]:
                     "open-after-kill",
                     f"{name} is open at the end; the kill was asked for at {use.asked_s:.3f} s",
                 )
+
+
+def _claimed_while_killed(evidence: Evidence) -> Iterator[Violation]:
+    """Whoever wrote the row: from there on the ledger takes no claim of an order that is still to be sent."""
+    books = evidence.history.ledger
+    for change in books.changes:
+        row = next(((at_s, killed) for at_s, killed in reversed(books.kills) if at_s < change.at_s), None)
+        claimed = change.kind == "claim" and change.order is not None and change.order.status == ORDER_STATUS_CLAIMED
+        if claimed and row is not None and row[1]:
+            yield Violation(
+                "claimed-while-killed",
+                f"epoch {change.epoch} claimed {change.client_order_id} at {change.at_s:.3f} s; the account was killed "
+                f"in the ledger since {row[0]:.3f} s",
+            )
 
 
 def _ended(order: BookedOrder) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from reliability.simulation.checkers import check
 from reliability.simulation.history import (
+    Duty,
     History,
     KillSwitchUse,
     LedgerChange,
@@ -287,6 +288,46 @@ def open_after_kill(history: History) -> None:
     history.kill_switch.append(KillSwitchUse(90.0, 91.0, "kill", "ok"))
 
 
+def claimed_while_killed(history: History) -> None:
+    history.ledger.kills.append((0.0, True))
+
+
+def foreign_adopted(history: History) -> None:
+    stranger = story.foreign_order(Story(history))
+    rows = dict(history.ledger.orders)
+    rows[stranger.client_order_id] = next(iter(rows.values()))
+    history.ledger.orders = rows
+
+
+def written_off_duty(history: History) -> None:
+    """The worker had let go of its partitions when it wrote."""
+    at, record = next((at, it) for at, it in enumerate(history.log) if it.topic == GRID_STATE.name)
+    history.log[at] = replace(record, writer="agents-1/1/grid")
+    history.duties += [
+        Duty(0.0, "agents-1/1", frozenset({record.partition})),
+        Duty(record.at_s, "agents-1/1", frozenset()),
+    ]
+
+
+def duplicates_miscounted(history: History) -> None:
+    history.processes[0].status["duplicates_suppressed"] = 3
+
+
+def contradiction_unsaid(history: History) -> None:
+    asked = next(it for it in history.of(INTENTS.name) if Intent.FromString(it.value).HasField("place"))
+    intent = Intent.FromString(asked.value)
+    intent.place.quantity_lots += 1
+    offset = len(history.of(INTENTS.name))
+    history.log.append(replace(asked, offset=offset, value=intent.SerializeToString(), at_s=90.0))
+    history.ledger.positions = {asked.partition: offset + 1}
+
+
+def cancel_held_back(history: History) -> None:
+    name = resting(history)
+    history.ledger.changes.append(LedgerChange(80.0, 1, "cancel", name, None))
+    history.requests.append(Request("gateway-1", "cancel", SYMBOL, name, "", 84.0))
+
+
 def broken_down(history: History) -> None:
     history.problems.append("deadlock: nobody can run at 12.5 s")
 
@@ -334,6 +375,12 @@ BAD: dict[str, Callable[[History], None]] = {
     "two-live": two_live,
     "sent-after-kill": sent_after_kill,
     "open-after-kill": open_after_kill,
+    "claimed-while-killed": claimed_while_killed,
+    "foreign-adopted": foreign_adopted,
+    "state-not-owned": written_off_duty,
+    "duplicates-miscounted": duplicates_miscounted,
+    "contradiction-unsaid": contradiction_unsaid,
+    "cancel-held-back": cancel_held_back,
     "run-broken": broken_down,
 }
 

@@ -59,8 +59,12 @@ class Told:
 
     @property
     def last(self) -> Said[OrderUpdate]:
-        """What a reader believes in the end."""
-        return self.end or self.updates[-1]
+        """What a reader believes in the end: readers pass over a number lower than one they had.
+
+        A gateway that was stopped and continued may say a few words, numbered on from where it stood, before it
+        learns that it has a successor.
+        """
+        return self.end or max(self.updates, key=lambda it: (it.message.seq, it.record.offset))
 
     @property
     def filled_lots(self) -> int:

@@ -8,8 +8,11 @@ done only where a record could have to wait, and a full stream makes the reading
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import Any
 
+from aiokafka.protocol.group import HeartbeatRequest, SyncGroupRequest
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer
 
 FETCH_TIMEOUT_S = 1.0
@@ -17,8 +20,41 @@ RECORDS_AT_A_STRETCH = 100
 FETCH_MAX_WAIT_MS = 100
 
 
+class Lease:
+    """Until when the group cannot have given this member's partitions away: its session counts from the newest request
+    the coordinator answered well, here from before that was sent. Written by the consumer's thread, read by all."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._proven_s = clock()
+
+    def age_s(self) -> float:
+        return self._clock() - self._proven_s
+
+    def watch(self, coordinator: Any) -> None:
+        """Every request of the group's coordination goes by from now on."""
+        send = coordinator._send_req  # noqa: SLF001 - aiokafka tells of its heartbeats nowhere else
+
+        async def noted(request: Any) -> Any:
+            sent_s = self._clock()
+            answer = await send(request)
+            if isinstance(request, HeartbeatRequest | SyncGroupRequest) and not answer.error_code:
+                self._proven_s = sent_s
+            return answer
+
+        coordinator._send_req = noted  # noqa: SLF001 - as above
+
+
 class DirectConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc] # faust has no types
     """What is fetched again only after an empty fetch of other partitions waits for that fetch's end: not 1.5 s."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lease = Lease()
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        self.lease.watch(self._ensure_consumer()._coordinator)  # noqa: SLF001 - as in Lease
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -31,6 +67,11 @@ class DirectConsumer(Consumer):  # type: ignore[misc] # faust has no types
 
     def _new_consumer_thread(self) -> DirectConsumerThread:
         return DirectConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def lease_age_s(self) -> float:
+        """Since when the group is not known to count this worker as a member."""
+        age_s: float = self._thread.lease.age_s()
+        return age_s
 
     def on_buffer_full(self, tp: Any) -> None:
         """Nothing is paused: `_drain_messages` waits for the stream, and the fetcher behind it has its own bounds."""

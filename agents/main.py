@@ -96,7 +96,12 @@ async def _run(settings: AgentsSettings, address: LogAddress, gate: type[Gate]) 
             producer = LogProducer(address, client_id=f"{settings.worker_id}-{pure.name}")
             await resources.enter_async_context(producer)
             agent = StatefulAgent(
-                pure, producer=producer, address=address, gate=gate(), patience_s=settings.session_timeout_s
+                pure,
+                producer=producer,
+                address=address,
+                gate=gate(),
+                patience_s=settings.session_timeout_s,
+                lease_age_s=lambda: float(app.consumer.lease_age_s()),
             )
             agent.attach(app)
             agents.append(agent)

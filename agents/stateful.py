@@ -60,7 +60,8 @@ class StatefulAgent(Generic[StateT]):
     """Runs one pure agent on the partitions this worker owns.
 
     `patience_s` is how long a batch may take before the group may have given
-    its partitions away (the session timeout).
+    its partitions away (the session timeout); `lease_age_s` tells how long ago
+    the group last confirmed that this worker is a member.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class StatefulAgent(Generic[StateT]):
         address: Log,
         gate: Gate | None = None,
         patience_s: float = 10,
+        lease_age_s: Callable[[], float] = lambda: 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.agent = agent
@@ -80,6 +82,7 @@ class StatefulAgent(Generic[StateT]):
         self._address = address
         self._reader_id = f"agents-{agent.name}-states"
         self._patience_s = patience_s
+        self._lease_age_s = lease_age_s
         self._clock = clock
         self._busy = asyncio.Lock()
         self._topics = {topic.physical_name(address.namespace): topic for topic in agent.inputs}
@@ -299,11 +302,21 @@ class StatefulAgent(Generic[StateT]):
         await self._producer.bury(topic, record, reader=f"{SOURCE}/{self.agent.name}", reason=reason)
 
     def _check_patience(self, started: float) -> None:
+        self._check_lease()
         waited = self._clock() - started
         if waited > self._patience_s:
             raise OwnershipError(
                 f"a batch of {self.agent.name} took {waited:.1f} s, longer than the session timeout of "
                 f"{self._patience_s} s: another worker may own its partitions by now; the process ends"
+            )
+
+    def _check_lease(self) -> None:
+        """Right before each write: a worker that was stopped or starved may have lost its partitions meanwhile."""
+        age_s = self._lease_age_s()
+        if age_s > self._patience_s:
+            raise OwnershipError(
+                f"{self.agent.name}: the group last confirmed this worker {age_s:.1f} s ago, longer than the session "
+                f"timeout of {self._patience_s} s: another worker may own its partitions by now; the process ends"
             )
 
     def _measure(self, facts: Sequence[Fact]) -> None:

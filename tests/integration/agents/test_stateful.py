@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
+from agents.delivery import Lease
 from agents.domain.volatility import Volatility
 from agents.keys import Cause, Fact
 from agents.settings import VolatilitySettings
@@ -153,6 +154,39 @@ async def test_a_worker_that_slept_past_its_session_does_not_write(address: LogA
         with pytest.raises(OwnershipError, match=r"took 31\.0 s"):
             await agent.handle(messages)
     assert await states(address) == {}
+
+
+async def test_a_worker_the_group_has_not_confirmed_for_a_session_does_not_write(address: LogAddress) -> None:
+    """ORD-5: stopped between two batches, the second takes no time at all and comes too late all the same."""
+    messages = await publish(address, quotes("BTCUSDT"))
+    async with shell(address, Fragile(broken=False), patience_s=30, lease_age_s=lambda: 31.0) as agent:
+        with pytest.raises(OwnershipError, match=r"confirmed this worker 31\.0 s ago"):
+            await agent.handle(messages)
+    assert await states(address) == {}
+
+
+async def test_the_lease_counts_from_before_the_newest_heartbeat_that_was_answered_well(address: LogAddress) -> None:
+    """ORD-5: on the real coordinator of a group; a member that sends none any more grows older."""
+    times = [100.0]
+    lease = Lease(clock=lambda: times[0])
+    consumer = AIOKafkaConsumer(
+        MARKET.physical_name(address.namespace),
+        bootstrap_servers=address.bootstrap,
+        group_id=f"{address.namespace}lease",
+        heartbeat_interval_ms=100,
+    )
+    await consumer.start()
+    try:
+        lease.watch(consumer._coordinator)
+        times[0] = 200.0
+        async with asyncio.timeout(20):
+            while lease.age_s():
+                await asyncio.sleep(0.05)
+        await consumer._coordinator._stop_heartbeat_task()
+        times[0] = 231.0
+        assert lease.age_s() == 31.0
+    finally:
+        await consumer.stop()
 
 
 async def test_events_wait_until_the_states_are_loaded(address: LogAddress) -> None:

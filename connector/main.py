@@ -7,8 +7,9 @@ placed before the gateway knows what is open at the venue.
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
 from connector.account import AccountView
@@ -88,14 +89,14 @@ async def _serve(
         pumps = Pumps(port, publisher, gateway, account, settings.account_snapshot_interval_s)
         parts = Parts(gateway, port, account, instruments, publisher.market, publisher.orders)
         await stack.enter_async_context(_operations(settings, port, publisher, gateway))
-        workers = [
-            publisher.run(),
-            pumps.orders(),
-            pumps.account_changes(),
-            pumps.snapshots(),
-            *(pumps.market(symbol) for symbol in instruments),
-            *(pumps.funding(symbol) for symbol in instruments),
-            gateway.run_intents(log),
+        workers: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            publisher.run,
+            pumps.orders,
+            pumps.account_changes,
+            pumps.snapshots,
+            *(partial(pumps.market, symbol) for symbol in instruments),
+            *(partial(pumps.funding, symbol) for symbol in instruments),
+            partial(gateway.run_intents, log),
         ]
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(gateway.not_before_a_kill(worker)) for worker in workers]

@@ -9,7 +9,7 @@ cancelling, lookups, reports, reconciliation, intents; the rules: lifecycle, exp
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -213,11 +213,11 @@ class Gateway:
         """How the kill switch is now, and again whenever that changes."""
         return self._kill_switch.reports()
 
-    async def not_before_a_kill(self, work: Coroutine[Any, Any, None]) -> None:
+    async def not_before_a_kill(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """What fails ends the process, but not before a kill under way is durable and carried out (RISK-8): a process
         that died of its database first would leave orders at the venue with nobody to cancel them."""
         try:
-            await work
+            await work()
         except Exception as error:
             if self.kill_report.state.killed:
                 _log.error("the process ends once the kill is carried out", error=str(error), kind=type(error).__name__)

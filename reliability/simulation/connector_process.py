@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from connector.account import AccountView
@@ -85,20 +86,20 @@ class ConnectorProcess:
             await self._until_stopped(
                 gateway,
                 [
-                    publisher.run(),
-                    pumps.orders(),
-                    pumps.account_changes(),
-                    pumps.snapshots(),
-                    *(pumps.market(symbol) for symbol in instruments),
-                    *(pumps.funding(symbol) for symbol in instruments),
-                    gateway.run_intents(self.log),
+                    publisher.run,
+                    pumps.orders,
+                    pumps.account_changes,
+                    pumps.snapshots,
+                    *(partial(pumps.market, symbol) for symbol in instruments),
+                    *(partial(pumps.funding, symbol) for symbol in instruments),
+                    partial(gateway.run_intents, self.log),
                 ],
             )
         finally:
             await gateway.stop()
             await self.port.close()
 
-    async def _until_stopped(self, gateway: Gateway, works: list[Coroutine[Any, Any, None]]) -> None:
+    async def _until_stopped(self, gateway: Gateway, works: list[Callable[[], Coroutine[Any, Any, None]]]) -> None:
         """Raises what the first worker to fail raised."""
         workers = [asyncio.ensure_future(gateway.not_before_a_kill(work)) for work in works]
         stop = asyncio.ensure_future(self.stopping.wait())

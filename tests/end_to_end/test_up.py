@@ -53,7 +53,7 @@ async def test_a_recorded_month_trades_by_the_hundred(tmp_path: Path, tapes: Pat
     """RISK-3, ORD-5, ES-2: real candles at full speed: fills, no duplicate, no loss, rebuild equal."""
     home = tmp_path / "data"
     tape = str(tapes / "btc-perp-1m-2022-01.csv.gz")
-    async with up(home, "--fresh", "--tape", tape, "--speed", "max", "--duration", "30") as run:
+    async with up(home, "--fresh", "--tape", tape, "--speed", "max", "--duration", "45") as run:
         summary = await run.summary()
     assert summary["fills"] >= 100, summary
     checked = await tapeline(home, "check")

@@ -17,11 +17,17 @@ from topics.v1.orders_pb2 import (
     ORDER_STATUS_UNKNOWN,
 )
 
-SETTINGS = {"breaker": {"failures": 3, "open_s": 100.0, "window_s": 1_000.0}, "retry": {"max_retries": 0}}
+OPEN_S = 200.0
+LONG_OPEN_S = 100_000.0
+"""Longer than any machine takes for a test."""
 
 
-async def broken(stage: Stage, error: VenueError, count: int = 3) -> Gateway:
-    gateway = await stage.gateway(settings=SETTINGS)
+def settings(open_s: float = LONG_OPEN_S) -> dict[str, object]:
+    return {"breaker": {"failures": 3, "open_s": open_s, "window_s": 1_000_000.0}, "retry": {"max_retries": 0}}
+
+
+async def broken(stage: Stage, error: VenueError, count: int = 3, open_s: float = LONG_OPEN_S) -> Gateway:
+    gateway = await stage.gateway(settings=settings(open_s))
     await gateway.place(request(100))
     stage.venue.script.extend(Behaviour(raises=error) for _ in range(count))
     for number in range(count):
@@ -54,8 +60,8 @@ async def test_cancels_and_look_ups_pass_an_open_breaker(stage: Stage) -> None:
 
 async def test_one_placement_finds_out_whether_the_venue_serves_again(stage: Stage) -> None:
     """WF-6: half open lets one through, the others are rejected; its answer closes the breaker, and that is told."""
-    gateway = await broken(stage, OutcomeUnknownError("timed out"))
-    await stage.clock.sleep(101)
+    gateway = await broken(stage, OutcomeUnknownError("timed out"), open_s=OPEN_S)
+    await stage.clock.sleep(OPEN_S + 1)
     hold = asyncio.Event()
     probe = Behaviour(until=hold)
     stage.venue.script.append(probe)
@@ -73,8 +79,8 @@ async def test_one_placement_finds_out_whether_the_venue_serves_again(stage: Sta
 
 async def test_a_failed_probe_opens_it_again(stage: Stage) -> None:
     """WF-6: the probe's own order is unknown like any other and is looked up."""
-    gateway = await broken(stage, OutcomeUnknownError("timed out"))
-    await stage.clock.sleep(101)
+    gateway = await broken(stage, OutcomeUnknownError("timed out"), open_s=OPEN_S)
+    await stage.clock.sleep(OPEN_S + 1)
     stage.venue.script.append(Behaviour(raises_after=OutcomeUnknownError("timed out")))
     assert (await gateway.place(request(20))).order.status == ORDER_STATUS_UNKNOWN
     assert (await gateway.place(request(21))).order.reason_code == "BREAKER_OPEN"
@@ -90,7 +96,7 @@ async def test_refusals_by_the_venue_are_no_failures_of_the_venue(stage: Stage) 
 
 async def test_a_failed_batch_is_one_failure(stage: Stage) -> None:
     """WF-6, ORD-2: calls are counted, not orders."""
-    gateway = await stage.gateway(settings=SETTINGS)
+    gateway = await stage.gateway(settings=settings())
     stage.venue.script.extend(Behaviour(raises=OutcomeUnknownError("timed out")) for _ in range(10))
     await gateway.place_batch([request(number) for number in range(10)])
     assert gateway.status()["breaker"] == "closed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from hashlib import sha256
 from pathlib import Path
 
 
@@ -15,8 +16,10 @@ def commit(repository: Path) -> str:
 
 
 def content(repository: Path) -> str:
-    """The hash of everything committed here, the same wherever the same files are; empty outside a repository."""
-    return _git(repository, "rev-parse", "HEAD^{tree}")
+    """A hash of everything committed but documents, the same wherever the same files are; empty outside a repository."""
+    listed = _git(repository, "ls-tree", "HEAD").splitlines()
+    code = [line for line in listed if not line.endswith(("\tdocs", ".md"))]
+    return sha256("\n".join(code).encode()).hexdigest() if code else ""
 
 
 def _git(repository: Path, *arguments: str) -> str:

@@ -1,6 +1,6 @@
 """The simulator in continuous integration: every seed that ever found something, and fresh ones for each change.
 
-Fresh seeds follow from the committed files: others with every commit, and a red run is red again wherever the same
+Fresh seeds follow from the committed files: others with every change, and a red run is red again wherever the same
 commit is tested. `TAPELINE_SIM_SEEDS` sets how many, `TAPELINE_SIM_FROM` where they begin.
 """
 
@@ -23,8 +23,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def first_of_this_commit() -> int:
-    tree = content(REPOSITORY)
-    return int(tree[:12], 16) if tree else fresh_base()
+    committed = content(REPOSITORY)
+    return int(committed[:12], 16) if committed else fresh_base()
 
 
 def run_and_tell(seeds: list[int]) -> tuple[Summary, str]:

@@ -16,7 +16,7 @@ def commit(repository: Path) -> str:
 
 
 def content(repository: Path) -> str:
-    """A hash of everything committed but documents, the same wherever the same files are; empty outside a repository."""
+    """A hash of everything committed but documents, the same for the same files; empty outside a repository."""
     listed = _git(repository, "ls-tree", "HEAD").splitlines()
     code = [line for line in listed if not line.endswith(("\tdocs", ".md"))]
     return sha256("\n".join(code).encode()).hexdigest() if code else ""

@@ -37,7 +37,7 @@ _CHANGE = (
     f"UPDATE ledger.orders AS it SET {', '.join(map(rows.assignment, rows.names(rows.PROGRESS)))}, epoch = %s "  # noqa: S608
     f"FROM {rows.of_json(f'client_order_id text, {rows.PROGRESS}')} WHERE it.client_order_id = new.client_order_id"
 )
-_REQUEST_CANCEL = "UPDATE ledger.orders SET cancel_requested = true WHERE client_order_id = ANY(%s)"
+_REQUEST_CANCEL = "UPDATE ledger.orders SET cancel_requested = true, epoch = %s WHERE client_order_id = ANY(%s)"
 _MOVE = (
     "INSERT INTO ledger.intent_positions (owner, topic, partition, next_offset) "
     "SELECT %s, * FROM unnest(%s::text[], %s::int4[], %s::int8[]) "
@@ -61,7 +61,11 @@ _SELECT = (
 # small, joins by reading all of it, and keeps that plan while the table grows with every order.
 _BY_KEY = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 # A process that is stopped in the middle of a commit must not hold the account's lock against a kill or a takeover.
+# Half-way through a pipeline a session is not "idle in transaction": there only the timeout of the whole transaction
+# ends it, which Postgres has since 17.
 _NO_HOLDING = "-c idle_in_transaction_session_timeout=5000"
+_NO_HOLDING_IN_A_PIPELINE = "SET transaction_timeout = 5000"
+_HAS_TRANSACTION_TIMEOUT = 170_000
 
 
 class PostgresLedger:
@@ -89,6 +93,8 @@ class PostgresLedger:
         self._reader = await AsyncConnection.connect(self._dsn, autocommit=True, options=_BY_KEY)
         await self._writer.execute("SET synchronous_commit = on")
         await migrate(self._writer)
+        if self._writer.info.server_version >= _HAS_TRANSACTION_TIMEOUT:
+            await self._writer.execute(_NO_HOLDING_IN_A_PIPELINE)
         row = await (await self._writer.execute(_TAKE_OVER, (self._owner, holder))).fetchone()
         if row is None:
             raise FencedError(f"account {self._owner}: the ledger gave no epoch; check the table ledger.epoch")
@@ -184,7 +190,7 @@ class PostgresLedger:
             claims = ({**rows.identity(it), **rows.progress(it, settled=False)} for it in batch.claims)
             claimed = await connection.execute(_CLAIM, (self._epoch, rows.as_json(claims), self._owner))
         if batch.cancels:
-            await connection.execute(_REQUEST_CANCEL, (batch.cancels,))
+            await connection.execute(_REQUEST_CANCEL, (self._epoch, batch.cancels))
         await positions.write(connection, self._venue, self._owner, batch)
         if batch.changes:
             changed = [rows.change(it, settled=it.settled) for it in batch.changes.values()]

@@ -100,7 +100,12 @@ class Group:
         self.random.shuffle(names)
         for rank, name in enumerate(names):
             partitions = frozenset(range(rank, PARTITIONS, len(names)))
-            self.loop.outside_later(self._way(), self._members[name].told_to_take, partitions, self.generation)
+            self.loop.outside_later(self._way(), self._give, self._members[name], partitions, self._turn)
+
+    def _give(self, worker: Worker, partitions: frozenset[int], turn: int) -> None:
+        """A member hears of its partitions and of the next rebalance on one connection: never in the other order."""
+        if turn == self._turn:
+            worker.told_to_take(partitions, self.generation)
 
     def _committed(self, generation: int, offsets: dict[ReadPlace, int]) -> None:
         if generation == self.generation:

@@ -2,8 +2,9 @@
 
 The gateway judges at the mark price it knows, which moves. So the worst case is valued at the lowest price of the run:
 what exceeds the limit even then was never within it. Nothing more is allowed for, because what the gateway hears of
-late it counts at its worst until then. Accounts on which others trade are not judged: their executions move the
-position after an order was let through.
+late it counts at its worst until then. An order that only reduces is always let through and makes room for those
+beside it: an order is not judged where one such executed between its claim, when it was let through, and its
+acceptance. Accounts on which others trade are not judged: their executions move the position after that, too.
 """
 
 from __future__ import annotations
@@ -27,16 +28,20 @@ def check(evidence: Evidence) -> Iterator[Violation]:
     if limit is None or any(not evidence.is_ours(fill.client_order_id) for fill in evidence.history.fills):
         return
     value_of_a_lot = _lowest_values(evidence)
+    claimed_s = {it.client_order_id: it.at_s for it in evidence.history.ledger.changes if it.kind == "claim"}
     steps = sorted(_steps(evidence), key=lambda step: step[0])
     position: dict[str, int] = defaultdict(int)
     open_lots: dict[tuple[str, int], int] = defaultdict(int)
     worst = Decimal(0)
+    reduced_s = -1.0
     for at_s, order, change, fill in steps:
         open_lots[order.symbol, order.side] += change
         if fill is not None:
             position[order.symbol] += fill.quantity_lots if fill.side == SIDE_BUY else -fill.quantity_lots
+            reduced_s = at_s if order.reduce_only else reduced_s
         before, worst = worst, _worst(position, open_lots, value_of_a_lot)
-        if change > 0 and before < worst and worst > Decimal(str(limit)):
+        is_judged = claimed_s.get(order.client_order_id, at_s) > reduced_s
+        if change > 0 and is_judged and before < worst and worst > Decimal(str(limit)):
             yield Violation(
                 "exposure",
                 f"with {order.client_order_id}, accepted at {at_s:.3f} s, the worst case is {worst:f} of {limit}",

@@ -87,7 +87,7 @@ async def trial(log: LogAddress, folder: Path, rebalances: int) -> Findings:
                 began, before = time.monotonic(), _taken_over(folder)
                 kind = await _one(workers, chance)
                 what[kind] = what.get(kind, 0) + 1
-                await wait_for(f"a rebalance after: {kind}", partial(_more_taken_over, folder, before), _ONE_S)
+                await wait_for(f"a rebalance after: {kind}", partial(_more_taken_over, workers, folder, before), _ONE_S)
                 waits.append(time.monotonic() - began)
                 await asyncio.sleep(chance.random())
             await wait_for("the events", lambda: feed.sequence >= rebalances * EVENTS_EACH, _CAUGHT_UP_S)
@@ -150,5 +150,7 @@ def _taken_over(folder: Path) -> int:
     return sum(_TAKEN_OVER in line and '"agent":"grid"' in line for line in lines)
 
 
-def _more_taken_over(folder: Path, before: int) -> bool:
+async def _more_taken_over(workers: Workers, folder: Path, before: int) -> bool:
+    """A worker that was starved past its session ends by itself; without its supervisor nobody would be left."""
+    await workers.revive()
     return _taken_over(folder) > before

@@ -14,12 +14,31 @@ from topics.errors import MalformedRecordError
 from topics.identifiers import is_ours
 from topics.v1.common_pb2 import Side
 from topics.v1.intents_pb2 import Intent
-from topics.v1.orders_pb2 import OWNERSHIP_FOREIGN, OrderStatus, OrderUpdate
+from topics.v1.orders_pb2 import (
+    ORDER_STATUS_ACCEPTED,
+    ORDER_STATUS_CLAIMED,
+    ORDER_STATUS_PARTIALLY_FILLED,
+    ORDER_STATUS_SENT,
+    ORDER_STATUS_UNKNOWN,
+    OWNERSHIP_FOREIGN,
+    OrderStatus,
+    OrderUpdate,
+)
 
 MessageT = TypeVar("MessageT")
 FillKey = tuple[str, str]
 LAST_WORDS_S = 10.0
 """Longer than the log is ever away in a run."""
+
+RANKS: dict[int, int] = {
+    ORDER_STATUS_CLAIMED: 1,
+    ORDER_STATUS_SENT: 2,
+    ORDER_STATUS_UNKNOWN: 3,
+    ORDER_STATUS_ACCEPTED: 4,
+    ORDER_STATUS_PARTIALLY_FILLED: 5,
+    **dict.fromkeys(TERMINAL, 6),
+}
+"""How far an order is: by the topic's own rule no reader goes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +78,11 @@ class Told:
 
     @property
     def last(self) -> Said[OrderUpdate]:
-        """What a reader believes in the end: readers pass over a number lower than one they had.
+        """What a reader believes in the end: readers never go back (`projections.orders`).
 
-        A gateway that was stopped and continued may say a few words, numbered on from where it stood, before it
-        learns that it has a successor.
+        A gateway that was stopped and continued may say a few old words before it learns that it has a successor.
         """
-        return self.end or max(self.updates, key=lambda it: (it.message.seq, it.record.offset))
+        return self.end or max(self.updates, key=lambda it: (RANKS[it.message.status], it.record.offset))
 
     @property
     def filled_lots(self) -> int:

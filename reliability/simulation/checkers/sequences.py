@@ -10,24 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from connector.gateway.lifecycle import TERMINAL
-from reliability.simulation.checkers.evidence import Evidence, Said, Violation, status_name
+from reliability.simulation.checkers.evidence import RANKS, Evidence, Said, Violation, status_name
 from topics.v1.orders_pb2 import (
-    ORDER_STATUS_ACCEPTED,
-    ORDER_STATUS_CLAIMED,
-    ORDER_STATUS_PARTIALLY_FILLED,
-    ORDER_STATUS_SENT,
-    ORDER_STATUS_UNKNOWN,
     OrderUpdate,
 )
-
-_RANKS: dict[int, int] = {
-    ORDER_STATUS_CLAIMED: 1,
-    ORDER_STATUS_SENT: 2,
-    ORDER_STATUS_UNKNOWN: 3,
-    ORDER_STATUS_ACCEPTED: 4,
-    ORDER_STATUS_PARTIALLY_FILLED: 5,
-    **dict.fromkeys(TERMINAL, 6),
-}
 
 
 def check(evidence: Evidence) -> Iterator[Violation]:
@@ -72,7 +58,7 @@ def _log(evidence: Evidence) -> Iterator[Violation]:
                 )
             if before is not None:
                 yield from _news(evidence, name, before, said)
-            if before is None or _RANKS[update.status] >= _RANKS[before.message.status]:
+            if before is None or RANKS[update.status] >= RANKS[before.message.status]:
                 before = said
 
 
@@ -106,7 +92,7 @@ def _venue(evidence: Evidence) -> Iterator[Violation]:
 
 
 def _follows(before: int, after: int) -> bool:
-    return before == after if before in TERMINAL else _RANKS[after] >= _RANKS[before]
+    return before == after if before in TERMINAL else RANKS[after] >= RANKS[before]
 
 
 def _other_end(before: int, after: int) -> bool:

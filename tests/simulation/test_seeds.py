@@ -1,7 +1,7 @@
 """The simulator in continuous integration: every seed that ever found something, and fresh ones for each change.
 
 Fresh seeds follow from the committed files: others with every change, and a red run is red again wherever the same
-commit is tested. `TAPELINE_SIM_SEEDS` sets how many, `TAPELINE_SIM_FROM` where they begin.
+commit is tested. `TAPELINE_SIM_SEEDS` sets how many (500 in continuous integration), `TAPELINE_SIM_FROM` where they begin.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from reliability.simulation.campaign import INTENTS, SeedReport, Summary, campai
 from tapeline.revision import content
 
 KEPT = json.loads((Path(__file__).parent / "kept_seeds.json").read_text())
-FRESH = int(os.environ.get("TAPELINE_SIM_SEEDS", "500"))
+FRESH = int(os.environ.get("TAPELINE_SIM_SEEDS", "200"))
 JOBS = 2
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -1,7 +1,7 @@
 """The simulator in continuous integration: every seed that ever found something, and fresh ones for each change.
 
 Fresh seeds follow from the committed files: others with every change, and a red run is red again wherever the same
-commit is tested. `TAPELINE_SIM_SEEDS` sets how many (500 in continuous integration), `TAPELINE_SIM_FROM` where they begin.
+commit is tested. `TAPELINE_SIM_SEEDS` sets how many (500 in continuous integration), `TAPELINE_SIM_FROM` the first.
 """
 
 from __future__ import annotations

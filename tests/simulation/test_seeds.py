@@ -20,8 +20,8 @@ KEPT = json.loads((Path(__file__).parent / "kept_seeds.json").read_text())
 FRESH = int(os.environ.get("TAPELINE_SIM_SEEDS", "200"))
 JOBS = 2
 KNOWN_OPEN = frozenset({"contradiction-unsaid"})
-"""Found and not mended: killed between the claim that shows a contradiction and its dead letter, the gateway tells nobody
-of it. The order itself is safe. Printed, not failed on; to be taken out with the mending."""
+"""Found and not mended: killed between the claim that shows a contradiction and its dead letter, the gateway tells
+nobody of it. The order itself is safe. Printed, not failed on; to be taken out with the mending."""
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

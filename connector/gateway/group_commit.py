@@ -6,18 +6,28 @@ is not known, so every waiter gets the error and the process ends.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from connector.gateway import metrics
 from connector.gateway.background import Background
 from connector.gateway.clock import Clock
 from connector.gateway.crash_points import reach
+from connector.gateway.errors import ClaimsTakenError
 from connector.gateway.intent_progress import IntentProgress
 from connector.gateway.ledger import Batch, IntentPosition, Ledger
 from connector.gateway.lifecycle import Order
 from connector.port import VenueFill
 from topics.v1.orders_pb2 import OrderUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """`done`: the order that has the id already, None where it is new. `position`: of the intent it is for."""
+
+    done: "asyncio.Future[Order | None]"
+    position: IntentPosition | None
 
 
 class GroupCommit:
@@ -28,19 +38,20 @@ class GroupCommit:
         self._background = background
         self._flush_delay_s = flush_delay_s
         self._batch = Batch()
-        self._claims: dict[str, asyncio.Future[Order | None]] = {}
+        self._claims: dict[str, _Claim] = {}
         self._waiting: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._timer_runs = False
 
     def claim(self, order: Order, position: IntentPosition | None = None) -> "asyncio.Future[Order | None]":
-        """In line at once. Durable when it gives None; otherwise the order that has this id already.
+        """In line at once. Durable, with the intent's offset, when it gives None; otherwise the order that has this id
+        already: then whoever says so of the intent finishes it. A killed account's claim is given back as denied.
 
         One claim an id at a time. A cancel requested after this call can never be committed before it.
         """
         future = self._future()
         self._batch.claims.append(order)
-        self._claims[order.id] = future
+        self._claims[order.id] = _Claim(future, position)
         self._finish(position)
         self._wake.set()
         return future
@@ -102,18 +113,17 @@ class GroupCommit:
         batch, self._batch = self._batch, Batch()
         claims, self._claims = self._claims, {}
         waiting, self._waiting = self._waiting, []
-        batch.positions = self.progress.take_moved()
+        batch.positions = self.progress.moved()
         begin = self._clock.monotonic()
         _at(batch, "before")
         try:
-            existing = await self._ledger.commit(batch)
+            given_back = await self._write(batch, claims)
         except BaseException as error:
             self._background.fail(error)
             # those in line for the next one too: there is none
             everyone: list[asyncio.Future[Any]] = [
-                *claims.values(),
+                *(claim.done for claim in (*claims.values(), *self._claims.values())),
                 *waiting,
-                *self._claims.values(),
                 *self._waiting,
             ]
             for waiter in everyone:
@@ -121,12 +131,28 @@ class GroupCommit:
             raise
         _at(batch, "after")
         metrics.COMMITS.observe((self._clock.monotonic() - begin) * 1000)
+        self.progress.take(batch.positions)
         for client_order_id, claim in claims.items():
-            if not claim.done():
-                claim.set_result(existing.get(client_order_id))
+            if not claim.done.done():
+                claim.done.set_result(given_back.get(client_order_id))
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+
+    async def _write(self, batch: Batch, claims: Mapping[str, _Claim]) -> Mapping[str, Order]:
+        """Leaves out what is claimed already, with the offset of its intent: whether the two contradict each other is
+        not known here, and an intent that does is not done before somebody was told."""
+        taken: dict[str, Order] = {}
+        while True:
+            try:
+                return {**taken, **await self._ledger.commit(batch)}
+            except ClaimsTakenError as error:
+                taken.update(error.orders)
+                batch.claims = [order for order in batch.claims if order.id not in error.orders]
+                for position in (claims[client_order_id].position for client_order_id in error.orders):
+                    if position is not None:
+                        self.progress.reopen(position)
+                batch.positions = self.progress.moved()
 
     def _future(self) -> "asyncio.Future[Any]":
         self._background.check()

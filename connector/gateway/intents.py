@@ -115,6 +115,7 @@ class Intents:
                 del pending[intent.place.client_order_id]
 
     async def _place(self, request: OrderRequest, intent: Intent, record: ConsumerRecord, producer: Producer) -> str:
+        position = IntentPosition(record.topic, record.partition, record.offset)
         denial = choice_fault(request) or check_grain(intent.grain, self._desk.grain(intent.symbol))
         async with self._lane:
             if self._desk.stopping:
@@ -124,7 +125,7 @@ class Intents:
                     request,
                     strategy=intent.strategy,
                     intent_id=intent.intent_id,
-                    position=IntentPosition(record.topic, record.partition, record.offset),
+                    position=position,
                     denial=denial,
                 )
             except AlreadyExistsError as error:
@@ -133,6 +134,7 @@ class Intents:
             reason = f"client order id {request.client_order_id} belongs to another order: {denial.reason}"
             return await self._refusals.bury(INTENT_CONTRADICTS, intent.symbol, reason, record, producer)
         if result.existing:
+            self._desk.group.skip(position)
             return "duplicate"
         return OrderStatus.Name(result.order.status).removeprefix("ORDER_STATUS_").lower()
 

@@ -28,7 +28,7 @@ class IntentPosition:
 class Batch:
     """One transaction.
 
-    `claims`: orders to insert unless their id is taken. `cancels`: client order ids whose cancellation was asked for.
+    `claims`: orders to insert, all under new ids. `cancels`: client order ids whose cancellation was asked for.
     `changes`: newest state of orders already claimed, by client order id, said on the log before. `concluded`: orders
     already claimed that only we say have ended, to be said; newer than their `changes`. `fills`: executions said on the
     log. `positions`: next offset to read by (topic, partition). `marks`: by symbol, the trade id up to
@@ -56,9 +56,8 @@ class Ledger(Protocol):
     async def close(self) -> None: ...
 
     async def commit(self, batch: Batch) -> Mapping[str, Order]:
-        """Durable when it returns. Gives the orders that already had the id of a claim. Raises FencedError.
-
-        A claim that comes after a kill is written as denied, and given back as that (RISK-8).
+        """Durable when it returns. A claim that comes after a kill is written as denied, and given back as that
+        (RISK-8). Raises FencedError; ClaimsTakenError where an id is in use: then nothing of the batch is written.
         """
 
     async def find(self, *, client_order_id: str = "", symbol: str = "", venue_order_id: str = "") -> list[Order]:

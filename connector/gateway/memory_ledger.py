@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from connector.gateway.errors import FencedError
+from connector.gateway.errors import ClaimsTakenError, FencedError
 from connector.gateway.kill_state import KillState, denied, refuses
 from connector.gateway.ledger import Batch
 from connector.gateway.lifecycle import Order, moved_lots
@@ -76,7 +76,9 @@ class MemoryLedger:
                 f"account {self._owner}: epoch {self._epoch} is over, epoch {database.epochs.get(self._owner)} runs; "
                 "this process must end"
             )
-        existing = self._claim(batch, await self.kill_state())
+        if taken := self._taken(batch):
+            raise ClaimsTakenError(taken)
+        killed = self._claim(batch, await self.kill_state())
         for client_order_id in batch.cancels:
             if known := database.orders.get(client_order_id):
                 database.orders[client_order_id] = replace(known, cancel_requested=True)
@@ -96,7 +98,7 @@ class MemoryLedger:
             database.positions[(self._owner, topic, partition)] = offset
         for symbol, trade_id in batch.marks.items():
             database.marks[(self._owner, symbol)] = trade_id
-        return existing
+        return killed
 
     async def find(self, *, client_order_id: str = "", symbol: str = "", venue_order_id: str = "") -> list[Order]:
         if client_order_id:
@@ -163,16 +165,17 @@ class MemoryLedger:
             owner = (self._owner, execution.symbol)
             database.booked[owner] = database.booked.get(owner, 0) + lots
 
+    def _taken(self, batch: Batch) -> dict[str, Order]:
+        known = [self._database.orders[it.id] for it in batch.claims if it.id in self._database.orders]
+        return {order.id: self._whole(order) for order in known}
+
     def _claim(self, batch: Batch, kill: KillState) -> dict[str, Order]:
-        existing = {}
+        killed = {}
         for order in batch.claims:
-            if known := self._database.orders.get(order.id):
-                existing[order.id] = self._whole(known)
-            elif refuses(kill, order):
-                existing[order.id] = self._database.orders[order.id] = denied(order, kill.text)
-            else:
-                self._database.orders[order.id] = order
-        return existing
+            if refuses(kill, order):
+                killed[order.id] = denied(order, kill.text)
+            self._database.orders[order.id] = killed.get(order.id, order)
+        return killed
 
     def _change(self, client_order_id: str, order: Order, *, settled: bool) -> None:
         known = self._database.orders[client_order_id]

@@ -88,8 +88,8 @@ class Placing:
     ) -> PlaceResult:
         """Raises InvalidOrderError, AlreadyExistsError, ConnectorError at a stop. A cancelled caller stops nothing.
 
-        `position` is finished in the transaction of the claim. `denial`: the caller's own reason not to send it;
-        its id must have been checked.
+        `position` is finished in the transaction of the claim, and left to the caller where the order existed.
+        `denial`: the caller's own reason not to send it; its id must have been checked.
         """
         if denial is None:
             check_shape(request)
@@ -98,9 +98,7 @@ class Placing:
         while self._desk.orders.get(request.client_order_id) is not None:
             await self._desk.orders.landed(request.client_order_id)
             if known := self._desk.orders.get(request.client_order_id):
-                result = self._compare(request, known)
-                self._desk.group.skip(position)
-                return result
+                return self._compare(request, known)
         order = self._admit(request, strategy, intent_id, denial)
         return await self._result(request, self._begin(order, position))
 

@@ -9,17 +9,17 @@ from dataclasses import replace
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, AsyncCursor
-from psycopg.errors import Error
+from psycopg.errors import Error, UniqueViolation
 from psycopg.rows import dict_row
 
 from connector.gateway import postgres_positions as positions
 from connector.gateway import postgres_rows as rows
-from connector.gateway.errors import FencedError
+from connector.gateway.errors import ClaimsTakenError, FencedError
 from connector.gateway.kill_state import KILLED, KillState, denied
 from connector.gateway.ledger import Batch
 from connector.gateway.lifecycle import Order
 from connector.gateway.postgres_kill import PostgresKill, newest
-from connector.gateway.postgres_schema import FENCED, migrate
+from connector.gateway.postgres_schema import FENCED, ORDERS_KEY, migrate
 from topics.v1.orders_pb2 import OrderUpdate
 
 # The statements are made of this package's constants; no value is ever part of their text.
@@ -30,7 +30,7 @@ _CLAIM = (
     f"SELECT {', '.join(map(rows.unless_killed, rows.names(_CLAIMED)))}, %s FROM {rows.of_json(_CLAIMED)} "
     "LEFT JOIN (SELECT killed, by_whom, reason FROM ledger.kill_switch WHERE account = %s "
     "ORDER BY version DESC LIMIT 1) AS switch ON switch.killed AND new.state = 'claimed' "
-    "ON CONFLICT (client_order_id) DO NOTHING RETURNING client_order_id, reason_code, reason"
+    "RETURNING client_order_id, reason_code, reason"
 )
 _KILL_VERSION = "SELECT coalesce(max(version), 0) FROM ledger.kill_switch WHERE account = %s"
 _CHANGE = (
@@ -115,6 +115,11 @@ class PostgresLedger:
                 await connection.execute("SELECT ledger.fence(%s, %s)", (self._owner, self._epoch))
                 kill_version = await connection.execute(_KILL_VERSION, (self._owner,))
                 claimed = await self._write(connection, batch)
+        except UniqueViolation as error:
+            if error.diag.constraint_name != ORDERS_KEY:
+                raise
+            taken = await self._by_id([order.id for order in batch.claims])
+            raise ClaimsTakenError({order.id: order for order in taken}) from error
         except Error as error:
             if error.sqlstate != FENCED:
                 raise
@@ -123,11 +128,9 @@ class PostgresLedger:
             await self.kill_state()
         if claimed is None:
             return {}
-        new = {row[0]: row[2] if row[1] == KILLED else "" for row in await claimed.fetchall()}
-        taken = [order.id for order in batch.claims if order.id not in new]
-        existing = {order.id: order for order in await self._by_id(taken)} if taken else {}
-        killed = [order for order in batch.claims if new.get(order.id) and not order.answered]
-        return existing | {order.id: denied(order, new[order.id]) for order in killed}
+        reasons = {row[0]: row[2] for row in await claimed.fetchall() if row[1] == KILLED}
+        killed = [order for order in batch.claims if order.id in reasons and not order.answered]
+        return {order.id: denied(order, reasons[order.id]) for order in killed}
 
     async def find(self, *, client_order_id: str = "", symbol: str = "", venue_order_id: str = "") -> list[Order]:
         if client_order_id:

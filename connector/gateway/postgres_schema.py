@@ -6,6 +6,7 @@ A step is never edited after release; a change is a new step at the end.
 from psycopg import AsyncConnection
 
 FENCED = "TL001"
+ORDERS_KEY = "orders_pkey"
 
 MIGRATIONS: tuple[str, ...] = (
     """

@@ -112,12 +112,12 @@ def told(one: Caught) -> str:
 
 
 def _forgets_ids(real: Any) -> Any:
-    def claim(self: Any, batch: Batch, *rest: Any) -> Any:
+    def taken(self: Any, batch: Batch) -> Any:
         for order in batch.claims:
             self._database.orders.pop(order.id, None)
-        return real(self, batch, *rest)
+        return real(self, batch)
 
-    return claim
+    return taken
 
 
 def _claim_not_awaited(real: Any) -> Any:
@@ -342,7 +342,7 @@ DEFECTS: Final[tuple[Defect, ...]] = (
         "ledger-forgets-ids",
         "a client order id is taken for ever, after the order ended and over restarts",
         "connector.gateway.memory_ledger:MemoryLedger",
-        "_claim",
+        "_taken",
         _forgets_ids,
     ),
     Defect(

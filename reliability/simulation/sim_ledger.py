@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from connector.gateway.errors import FencedError
+from connector.gateway.errors import ClaimsTakenError, FencedError
 from connector.gateway.kill_state import KillState
 from connector.gateway.ledger import Batch
 from connector.gateway.lifecycle import Order
@@ -125,25 +125,29 @@ class SimulatedLedger:
 
     async def _commit(self, batch: Batch) -> Mapping[str, Order]:
         now_s, books = self._loop.time(), self._database.books
-        try:
-            existing = await self._rows.commit(batch)
-        except FencedError:
-            books.refused.append((now_s, self._epoch))
-            raise
 
         def note(kind: str, client_order_id: str, order: Order | None) -> None:
             books.changes.append(LedgerChange(now_s, self._epoch, kind, client_order_id, order))
 
+        try:
+            killed = await self._rows.commit(batch)
+        except FencedError:
+            books.refused.append((now_s, self._epoch))
+            raise
+        except ClaimsTakenError as error:
+            for client_order_id, order in error.orders.items():
+                note("taken", client_order_id, order)
+            raise
         for order in batch.claims:
-            taken = existing.get(order.id)
-            note("claim" if taken is None else "taken", order.id, taken or order)
+            denied = killed.get(order.id)
+            note("claim" if denied is None else "taken", order.id, denied or order)
         for client_order_id in batch.cancels:
             note("cancel", client_order_id, None)
         for client_order_id, order in batch.changes.items():
             note("change", client_order_id, order)
         for order in batch.concluded:
             note("change", order.id, order)
-        return existing
+        return killed
 
     async def _call(self, work: Callable[[], Coroutine[Any, Any, ResultT]], *, changes: bool = False) -> ResultT:
         if not self._database.available:
@@ -173,6 +177,6 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
         work.send(None)
     except StopIteration as end:
         return end.value
-    except FencedError as error:
+    except (FencedError, ClaimsTakenError) as error:
         return error
     raise RuntimeError("the ledger in memory waited for something")

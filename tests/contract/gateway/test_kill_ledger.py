@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from connector.gateway.errors import ClaimsTakenError
 from connector.gateway.kill_state import KILLED, KillState, denied
 from connector.gateway.ledger import Batch, Ledger
 from tests.contract.gateway.conftest import NewLedger
@@ -61,7 +64,10 @@ async def test_a_claim_after_a_kill_is_denied_durably(new_ledger: NewLedger) -> 
     assert await ledger.find(client_order_id=ours(1)) == [refused]
     assert await ledger.unsettled() == [refused]
     await release(ledger)
-    assert await ledger.commit(Batch(claims=[order(1), order(2)])) == {ours(1): refused}
+    with pytest.raises(ClaimsTakenError) as again:
+        await ledger.commit(Batch(claims=[order(1), order(2)]))
+    assert again.value.orders == {ours(1): refused}
+    assert await ledger.commit(Batch(claims=[order(2)])) == {}
     await ledger.close()
 
 

@@ -1,10 +1,11 @@
 """What both ledgers promise: a claim once for ever, batches whole, one owner an account."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from connector.gateway.errors import FencedError
+from connector.gateway.errors import ClaimsTakenError, FencedError
 from connector.gateway.ledger import Batch, Ledger
 from connector.gateway.lifecycle import Order
 from tests.contract.gateway.conftest import NewLedger
@@ -36,6 +37,12 @@ async def started(new_ledger: NewLedger, account: str = ACCOUNT) -> Ledger:
     return ledger
 
 
+async def taken(ledger: Ledger, batch: Batch) -> Mapping[str, Order]:
+    with pytest.raises(ClaimsTakenError) as refused:
+        await ledger.commit(batch)
+    return refused.value.orders
+
+
 async def test_a_claim_is_taken_once_for_ever(new_ledger: NewLedger) -> None:
     """WF-2: an id stays used after its order ended and the gateway was restarted."""
     ledger = await started(new_ledger)
@@ -45,7 +52,7 @@ async def test_a_claim_is_taken_once_for_ever(new_ledger: NewLedger) -> None:
     await ledger.close()
     again = await started(new_ledger)
     other = order(1, request=request(1, quantity_lots=99))
-    assert await again.commit(Batch(claims=[other, order(3)])) == {ours(1): ended}
+    assert await taken(again, Batch(claims=[other, order(3)])) == {ours(1): ended}
     assert [it.request.quantity_lots for it in await again.find(client_order_id=ours(1))] == [10]
     await again.close()
 
@@ -164,8 +171,7 @@ async def test_accounts_do_not_fence_or_show_each_other(new_ledger: NewLedger) -
     first, second = await started(new_ledger, "one"), await started(new_ledger, "two")
     mine = order(1, account="one")
     await first.commit(Batch(claims=[mine], positions={("intents", 0): 4}))
-    taken = await second.commit(Batch(claims=[order(1, account="two")]))
-    assert taken == {ours(1): mine}
+    assert await taken(second, Batch(claims=[order(1, account="two")])) == {ours(1): mine}
     assert await second.unsettled() == []
     assert await second.intent_positions("intents") == {}
     await first.close()
@@ -173,13 +179,31 @@ async def test_accounts_do_not_fence_or_show_each_other(new_ledger: NewLedger) -
 
 
 async def test_many_claims_go_in_one_batch(new_ledger: NewLedger) -> None:
-    """WF-2: of a thousand with every tenth taken, exactly the taken ones come back."""
+    """WF-2: of a thousand with every tenth taken, exactly the taken ones come back, and the others can be claimed."""
     ledger = await started(new_ledger)
-    taken: list[Order] = [order(number) for number in range(0, 1000, 10)]
-    await ledger.commit(Batch(claims=taken))
-    existing = await ledger.commit(Batch(claims=[order(number) for number in range(1000)]))
-    assert set(existing) == {it.id for it in taken}
+    first: list[Order] = [order(number) for number in range(0, 1000, 10)]
+    await ledger.commit(Batch(claims=first))
+    existing = await taken(ledger, Batch(claims=[order(number) for number in range(1000)]))
+    assert set(existing) == {it.id for it in first}
+    assert await ledger.commit(Batch(claims=[order(it) for it in range(1000) if ours(it) not in existing])) == {}
     assert len(await ledger.unsettled()) == 1000
+    await ledger.close()
+
+
+async def test_nothing_of_a_batch_is_written_where_an_id_is_taken(new_ledger: NewLedger) -> None:
+    """WF-2: neither the offset of the intent nor anything else that went along; what follows is."""
+    ledger = await started(new_ledger)
+    await ledger.commit(Batch(claims=[order(1)]))
+    changed, _ = after(order(1), report(request(1)))
+    going_along = Batch(positions={("intents", 0): 4}, changes={ours(1): changed}, marks={SYMBOL: "7"})
+    going_along.claims = [order(2), order(1)]
+    assert await taken(ledger, going_along) == {ours(1): order(1)}
+    assert await ledger.find(client_order_id=ours(2)) == []
+    assert await ledger.find(client_order_id=ours(1)) == [order(1)]
+    assert (await ledger.intent_positions("intents"), await ledger.fill_marks()) == ({}, {})
+    going_along.claims = [order(2)]
+    assert await ledger.commit(going_along) == {}
+    assert (await ledger.intent_positions("intents"), await ledger.fill_marks()) == ({0: 4}, {SYMBOL: "7"})
     await ledger.close()
 
 

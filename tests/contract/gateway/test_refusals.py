@@ -1,5 +1,6 @@
 """Intents that can be no orders, over both ledgers: refused as events with the reason, and nothing is sent."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ class Letters(Producer):
 
     def __init__(self) -> None:
         self.reasons: list[str] = []
+        self.held: asyncio.Event | None = None
+        """Set it to keep the letters from being written until it is set."""
 
     async def enqueue(self, record: object) -> object:  # type: ignore[override]
         raise AssertionError(f"only dead letters are expected, not {record}")
@@ -38,6 +41,8 @@ class Letters(Producer):
     async def bury(self, topic: Topic[Any], record: ConsumerRecord, *, reader: str, reason: str) -> None:
         assert (topic, reader) == (INTENTS, "connector.gateway")
         self.reasons.append(reason)
+        if self.held is not None:
+            await self.held.wait()
 
 
 class Desk:
@@ -176,6 +181,24 @@ async def test_an_intent_that_contradicts_an_earlier_one_leaves_its_order_alone(
     assert [it.status for it in stage.log.of(ours(1))] == [ORDER_STATUS_ACCEPTED]
     assert stage.venue.placed == {ours(1): 1}
     assert await desk.next_offset() == 2
+
+
+@pytest.mark.parametrize("contradiction", [changed(quantity_lots=11), changed(side=0)])
+@pytest.mark.parametrize("settled_in_memory", [0, 100])
+async def test_a_contradicting_intent_is_done_when_a_person_was_told_not_before(
+    stage: Stage, contradiction: Intent, settled_in_memory: int
+) -> None:
+    """WF-2, ES-3: killed before the dead letter is written, the next gateway reads it again; also where only the ledger
+    knows the earlier order."""
+    desk = Desk(await stage.gateway(settings={"settled_in_memory": settled_in_memory}))
+    await desk.hand(changed(), cancelling(1, SYMBOL))
+    desk.letters.held = asyncio.Event()
+    handed = asyncio.create_task(desk.hand(contradiction))
+    await stage.until(lambda: bool(desk.letters.reasons))
+    assert await desk.next_offset() == 2
+    desk.letters.held.set()
+    assert (await handed)["already_exists"] == 1
+    assert await desk.next_offset() == 3
 
 
 async def test_the_earlier_order_can_still_be_cancelled(stage: Stage, desk: Desk) -> None:

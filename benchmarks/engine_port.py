@@ -14,13 +14,13 @@ from benchmarks.market import VENUE
 from benchmarks.workload import ACCOUNT, instrument
 from connector.ccxt_adapter.client import VenueAnswerError
 from connector.ccxt_adapter.errors import translate
-from connector.errors import OrderNotFoundError, VenueRejectedError
+from connector.errors import OrderNotFoundError, UnsupportedError, VenueRejectedError
 from connector.port import OrderReport, OrderRequest, Outcome, StreamLost, VenueFill, VenueOrder, outcome_of
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate, Balance, FundingPayment
 from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, SIDE_SELL, TIME_IN_FORCE_POST_ONLY
 from topics.v1.funding_pb2 import FundingUpdate
 from topics.v1.instruments_pb2 import Instrument
-from topics.v1.market_pb2 import MarketEvent
+from topics.v1.market_pb2 import Candle, MarketEvent, Quote
 from topics.v1.orders_pb2 import ORDER_STATUS_ACCEPTED, ORDER_STATUS_CANCELED
 from venue.engine import Engine, EngineSettings
 from venue.events import Execution, OrderRefused, OrderUpdated
@@ -118,6 +118,23 @@ class EnginePort:
 
     async def mark_price(self, symbol: str) -> Decimal:
         return self._engine.book(symbol).mark
+
+    async def best_quote(self, symbol: str) -> Quote:
+        book = self._engine.book(symbol)
+        return Quote(
+            time_ms=_now_ms(),
+            bid_ticks=book.bid,
+            bid_lots=book.bid_size,
+            ask_ticks=book.ask,
+            ask_lots=book.ask_size,
+        )
+
+    async def funding_rate(self, symbol: str) -> FundingUpdate:
+        mark_price = format(await self.mark_price(symbol), "f")
+        return FundingUpdate(venue=self.name, symbol=symbol, time_ms=_now_ms(), rate="0", mark_price=mark_price)
+
+    async def candles(self, symbol: str, **_: int) -> list[Candle]:
+        raise UnsupportedError(f"the engine keeps no candles of {symbol}")
 
     async def market(self, symbol: str) -> AsyncIterator[MarketEvent | StreamLost]:  # noqa: ARG002 - see fills
         for event in list[MarketEvent | StreamLost]():

@@ -12,7 +12,7 @@ from connector.errors import VenueError
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate, FundingPayment
 from topics.v1.funding_pb2 import FundingUpdate
 from topics.v1.instruments_pb2 import Instrument
-from topics.v1.market_pb2 import MarketEvent
+from topics.v1.market_pb2 import Candle, MarketEvent, Quote
 from topics.v1.orders_pb2 import Fill
 
 
@@ -132,10 +132,26 @@ class VenuePort(Protocol):
 
     async def mark_price(self, symbol: str) -> Decimal: ...
 
+    async def best_quote(self, symbol: str) -> Quote:
+        """Best bid and ask now; 0 for a side that is empty."""
+
+    async def funding_rate(self, symbol: str) -> FundingUpdate:
+        """As `funding` streams it, seq 0; never asked of a spot instrument, see `connector.funding.of_spot`."""
+
+    async def candles(
+        self, symbol: str, *, interval_ms: int, limit: int, start_ms: int = 0, until_ms: int = 0
+    ) -> list[Candle]:
+        """At most `limit`, oldest first, the running one too (closed=False); open times in [start_ms, until_ms).
+
+        With `start_ms` the first ones from there on, without it the newest; 0: no bound. Raises UnsupportedError for an
+        interval the venue does not have.
+        """
+
     def market(self, symbol: str) -> AsyncIterator[MarketEvent | StreamLost]:
         """Quotes, trades and candles of one symbol as they come; reconnects by itself (3, 5, 10, 30 s at most)."""
 
-    def funding(self, symbol: str) -> AsyncIterator[FundingUpdate]: ...
+    def funding(self, symbol: str) -> AsyncIterator[FundingUpdate]:
+        """Of a spot instrument: `connector.funding.of_spot` with a price, as often as the price is needed."""
 
     def order_reports(self) -> AsyncIterator[OrderReport | StreamLost]:
         """The account's user stream over all symbols: order changes and executions, in the venue's order."""

@@ -19,7 +19,11 @@ from topics.v1.orders_pb2 import Fill
 
 Frame = Mapping[str, Any]
 
-INTERVALS_MS: Mapping[str, int] = {"1m": 60_000, "3m": 180_000, "5m": 300_000, "15m": 900_000, "1h": 3_600_000}
+_MINUTES = {
+    "1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "2h": 120, "4h": 240, "6h": 360, "8h": 480, "12h": 720,
+    "1d": 1440,
+}  # fmt: skip
+INTERVALS_MS: Mapping[str, int] = {name: minutes * 60_000 for name, minutes in _MINUTES.items()}
 FUNDING_FEE = "FUNDING_FEE"
 
 

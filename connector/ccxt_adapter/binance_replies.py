@@ -10,7 +10,8 @@ from connector.ccxt_adapter.binance_words import SIDES, TIMES_IN_FORCE, TYPES, r
 from connector.port import VenueFill, VenueOrder
 from topics.scale import Scale
 from topics.v1.account_pb2 import AccountPosition, Balance, FundingPayment
-from topics.v1.market_pb2 import Candle, MarketEvent
+from topics.v1.funding_pb2 import FundingUpdate
+from topics.v1.market_pb2 import Candle, MarketEvent, Quote
 from topics.v1.orders_pb2 import Fill
 
 Reply = Mapping[str, Any]
@@ -112,4 +113,28 @@ def candle(raw: list[Any], scale: Scale, *, interval_ms: int, closed: bool) -> M
             volume_lots=scale.lots(volume),
             closed=closed,
         )
+    )
+
+
+def quote(raw: Reply, scale: Scale) -> Quote:
+    """GET ticker/bookTicker; `lastUpdateId` is the book's, as `u` of the stream."""
+    return Quote(
+        time_ms=int(raw["time"]),
+        update_id=int(raw.get("lastUpdateId") or 0),
+        bid_ticks=scale.ticks(raw["bidPrice"]),
+        bid_lots=scale.lots(raw["bidQty"]),
+        ask_ticks=scale.ticks(raw["askPrice"]),
+        ask_lots=scale.lots(raw["askQty"]),
+    )
+
+
+def funding_rate(raw: Reply, *, venue: str) -> FundingUpdate:
+    """GET premiumIndex: an empty rate and a next time of 0 where none applies (FUND-1)."""
+    return FundingUpdate(
+        venue=venue,
+        symbol=raw["symbol"],
+        time_ms=int(raw["time"]),
+        rate=raw["lastFundingRate"] or "0",
+        next_funding_time_ms=int(raw["nextFundingTime"] or 0),
+        mark_price=raw["markPrice"],
     )

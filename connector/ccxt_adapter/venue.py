@@ -16,6 +16,7 @@ from connector.ccxt_adapter.candles import CandleGap
 from connector.ccxt_adapter.client import Taps, make_exchange
 from connector.ccxt_adapter.errors import translate
 from connector.ccxt_adapter.instruments import Listing, listing_of
+from connector.ccxt_adapter.market_reads import MarketReads
 from connector.ccxt_adapter.order_arguments import order_parameters, told
 from connector.ccxt_adapter.streams import Streams
 from connector.errors import ConnectorError, OrderNotFoundError, UnknownSymbolError, VenueError
@@ -26,7 +27,7 @@ from topics.errors import TapelineError
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate, FundingPayment
 from topics.v1.funding_pb2 import FundingUpdate
 from topics.v1.instruments_pb2 import Instrument
-from topics.v1.market_pb2 import MarketEvent
+from topics.v1.market_pb2 import Candle, MarketEvent, Quote
 
 _log = get_logger(__name__)
 ReplyT = TypeVar("ReplyT")
@@ -57,6 +58,7 @@ class CcxtVenue:
         self._venue = venue
         self._exchange = make_exchange(venue, Taps(frame=self._on_frame, connected=self._on_connected))
         self._batches = Batches(self._exchange, self._change)
+        self._market_reads = MarketReads(self._exchange, self._read, venue=venue.name)
         self._streams: Streams | None = None
         self._listings: dict[str, Listing] = {}
 
@@ -130,7 +132,7 @@ class CcxtVenue:
             return list(await self._read(f"reading the order history of {symbol}", reply))
 
         now_ms = self._exchange.milliseconds()
-        if abs(await self._market_time_ms(symbol) - now_ms) > _OWN_TIME_ABOVE_MS:
+        if abs(await self._market_reads.time_ms(symbol) - now_ms) > _OWN_TIME_ABOVE_MS:
             found = await fetch({"limit": history.PAGE})
         else:
             found = await history.orders_since(fetch, since_ms - _CLOCK_MARGIN_MS, until_ms=now_ms + _CLOCK_MARGIN_MS)
@@ -146,7 +148,7 @@ class CcxtVenue:
         if since_trade_id or not since_ms:
             found = await history.trades_after(fetch, int(since_trade_id or history.FIRST_TRADE_ID))
         else:
-            found = await history.trades_since(fetch, since_ms, until_ms=await self._market_time_ms(symbol))
+            found = await history.trades_since(fetch, since_ms, until_ms=await self._market_reads.time_ms(symbol))
         return [replies.fill(raw, listing.scale) for raw in found if int(raw["time"]) >= since_ms]
 
     async def snapshot(self) -> AccountUpdate:
@@ -176,7 +178,20 @@ class CcxtVenue:
         return [replies.funding_payment(raw) for raw in await history.incomes_since(fetch, since_ms)]
 
     async def mark_price(self, symbol: str) -> Decimal:
-        return Decimal((await self._premium_index(symbol))["markPrice"])
+        return await self._market_reads.mark_price(self._of(symbol).symbol)
+
+    async def best_quote(self, symbol: str) -> Quote:
+        return await self._market_reads.best_quote(self._of(symbol))
+
+    async def funding_rate(self, symbol: str) -> FundingUpdate:
+        return await self._market_reads.funding_rate(self._of(symbol).symbol)
+
+    async def candles(
+        self, symbol: str, *, interval_ms: int, limit: int, start_ms: int = 0, until_ms: int = 0
+    ) -> list[Candle]:
+        return await self._market_reads.candles(
+            self._of(symbol), interval_ms=interval_ms, limit=limit, start_ms=start_ms, until_ms=until_ms
+        )
 
     async def market(self, symbol: str) -> AsyncIterator[MarketEvent | StreamLost]:
         streams = self._started()
@@ -186,7 +201,9 @@ class CcxtVenue:
             if isinstance(item, StreamLost):
                 gap.cut()
             elif item.HasField("candle") and (missed := gap.missed_before(item.candle)):
-                for event in await self._candles(symbol, *missed, interval_ms=item.candle.interval_ms):
+                for event in await self._market_reads.missed_candles(
+                    self._of(symbol), *missed, interval_ms=item.candle.interval_ms
+                ):
                     yield event
             yield item
 
@@ -217,38 +234,12 @@ class CcxtVenue:
         """By feed: whether it is up, and seconds since its newest frame."""
         return self._streams.status() if self._streams else {}
 
-    async def _candles(self, symbol: str, start_ms: int, until_ms: int, *, interval_ms: int) -> list[MarketEvent]:
-        """Closed candles a cut stream left out; none, said in the log, where the venue does not give them."""
-
-        async def fetch(request: dict[str, Any]) -> list[Any]:
-            reply = self._exchange.fapiPublicGetKlines({"symbol": symbol, "interval": "1m", **request})
-            return list(await self._read(f"reading candles of {symbol}", reply))
-
-        try:
-            found = await history.candles_between(fetch, start_ms, until_ms, interval_ms=interval_ms)
-        except VenueError as error:
-            _log.warning("candles_missed", symbol=symbol, from_ms=start_ms, until_ms=until_ms, reason=str(error))
-            return []
-        scale = self._of(symbol).scale
-        return [replies.candle(raw, scale, interval_ms=interval_ms, closed=True) for raw in found]
-
     async def _funding_near(self, time_ms: int) -> list[FundingPayment]:
         try:
             return await self.funding_payments(since_ms=time_ms - _FUNDING_LOOK_BACK_MS)
         except VenueError as error:
             _log.warning("funding_payments_later", reason=str(error))  # the next regular look finds them
             return []
-
-    async def _premium_index(self, symbol: str) -> Mapping[str, Any]:
-        self._of(symbol)
-        reply: Mapping[str, Any] = await self._read(
-            f"reading the mark price of {symbol}", self._exchange.fapiPublicGetPremiumIndex({"symbol": symbol})
-        )
-        return reply
-
-    async def _market_time_ms(self, symbol: str) -> int:
-        """The venue's market time; on a paper venue not the time of this machine."""
-        return int((await self._premium_index(symbol))["time"])
 
     async def _raw_positions(self, symbol: str = "") -> list[Mapping[str, Any]]:
         request = {"symbol": symbol} if symbol else {}

@@ -17,6 +17,7 @@ from reliability.simulation.history import BookedFill, BookedOrder, OrderState
 from topics.scale import Scale
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate, Balance
 from topics.v1.instruments_pb2 import INSTRUMENT_KIND_LINEAR_PERPETUAL, Instrument
+from topics.v1.market_pb2 import Quote
 from topics.v1.orders_pb2 import Fill
 from venue.engine import Engine, EngineSettings
 from venue.errors import Refusal, cancel_rejected
@@ -158,6 +159,16 @@ class VenueBooks:
 
     def mark_price(self, symbol: str) -> Decimal:
         return self.engine.book(symbol).mark
+
+    def best_quote(self, symbol: str) -> Quote:
+        book = self.engine.book(symbol)
+        return Quote(
+            time_ms=self.now_ms,
+            bid_ticks=book.bid,
+            bid_lots=book.bid_size,
+            ask_ticks=book.ask,
+            ask_lots=book.ask_size,
+        )
 
     # --- inside ---------------------------------------------------------------------------------------------------
 

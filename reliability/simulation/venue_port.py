@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import partial
 
 from connector.ccxt_adapter.errors import translate
-from connector.errors import OrderNotFoundError, VenueError
+from connector.errors import OrderNotFoundError, UnsupportedError, VenueError
 from connector.port import OrderReport, OrderRequest, Outcome, StreamLost, VenueFill, VenueOrder
 from reliability.simulation.history import Request
 from reliability.simulation.loop import VirtualLoop
@@ -20,7 +20,7 @@ from reliability.simulation.wire import Wire, answer_of
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate, FundingPayment
 from topics.v1.funding_pb2 import FundingUpdate
 from topics.v1.instruments_pb2 import Instrument
-from topics.v1.market_pb2 import MarketEvent
+from topics.v1.market_pb2 import Candle, MarketEvent, Quote
 
 MOST_IN_A_BATCH = 5
 
@@ -143,6 +143,17 @@ class SimulatedVenue:
         return await self._wire.call(
             f"reading the mark price of {symbol}", lambda _: self._books.mark_price(symbol), changes=False
         )
+
+    async def best_quote(self, symbol: str) -> Quote:
+        return await self._wire.call(
+            f"reading the best prices of {symbol}", lambda _: self._books.best_quote(symbol), changes=False
+        )
+
+    async def funding_rate(self, symbol: str) -> FundingUpdate:
+        raise UnsupportedError(f"the simulated venue tells the funding rate of {symbol} on its stream only")
+
+    async def candles(self, symbol: str, **_: int) -> list[Candle]:
+        raise UnsupportedError(f"the simulated venue keeps no candles of {symbol}")
 
     def market(self, symbol: str) -> AsyncIterator[MarketEvent | StreamLost]:
         return self.streams.market[symbol].items()

@@ -20,6 +20,7 @@ from connector.errors import (
     OrderNotFoundError,
     PostOnlyWouldTakeError,
     UnknownSymbolError,
+    UnsupportedError,
     VenueUnavailableError,
 )
 from connector.port import OrderRequest, StreamLost, VenueFill, VenueOrder
@@ -222,6 +223,25 @@ async def _without_venue(connected: Connected) -> OrderRequest:
         price_ticks=1000,
         quantity_lots=10,
     )
+
+
+async def test_prices_funding_and_candles_are_read_as_they_are_streamed(connected: Connected) -> None:
+    """FUND-1: what is asked for has the form of what is told."""
+    venue = connected.port
+    quote = await venue.best_quote(SYMBOL)
+    assert 0 < quote.bid_ticks < quote.ask_ticks
+    told = await anext(aiter(venue.funding(SYMBOL)))
+    read = await venue.funding_rate(SYMBOL)
+    assert (read.symbol, read.venue, read.next_funding_time_ms) == (SYMBOL, told.venue, told.next_funding_time_ms)
+    await connected.market.one(lambda it: not isinstance(it, StreamLost) and it.candle.closed)
+    newest = await venue.candles(SYMBOL, interval_ms=60_000, limit=5)
+    opened = [candle.open_time_ms for candle in newest]
+    assert opened == sorted(set(opened))
+    assert [candle.closed for candle in newest] == [True] * (len(newest) - 1) + [False]
+    first = await venue.candles(SYMBOL, interval_ms=60_000, limit=1, start_ms=opened[0], until_ms=opened[-1])
+    assert [candle.open_time_ms for candle in first] == opened[:1]
+    with pytest.raises(UnsupportedError, match="has no candles of 7 ms"):
+        await venue.candles(SYMBOL, interval_ms=7, limit=1)
 
 
 async def test_a_wrong_key_is_refused_at_the_start_with_the_venue_s_words(paper_venue: PaperVenue) -> None:

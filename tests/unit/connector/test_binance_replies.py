@@ -93,3 +93,28 @@ def test_a_funding_payment_keeps_the_venue_s_id() -> None:
          "time": 1570608000000, "tranId": 9689322392, "tradeId": ""}
     )  # fmt: skip
     assert (payment.payment_id, payment.amount, payment.time_ms) == ("9689322392", "-0.37500000", 1570608000000)
+
+
+def test_best_prices_keep_the_book_s_update_id() -> None:
+    quote = replies.quote(
+        {
+            "lastUpdateId": 1027024, "symbol": "BTCUSDT", "bidPrice": "4.00", "bidQty": "431.000",
+            "askPrice": "4.20", "askQty": "9.000", "time": 1589437530011,
+        },
+        SCALE,
+    )  # fmt: skip
+    assert (quote.update_id, quote.time_ms) == (1027024, 1589437530011)
+    assert (quote.bid_ticks, quote.bid_lots, quote.ask_ticks, quote.ask_lots) == (40, 431_000, 42, 9_000)
+
+
+def test_a_funding_rate_predicts_nothing_the_venue_does_not() -> None:
+    """FUND-1: epoch milliseconds, no prediction; where none applies the rate is 0 and so is the next time."""
+    raw = {
+        "symbol": "BTCUSDT", "markPrice": "11793.63104562", "lastFundingRate": "0.00038246",
+        "nextFundingTime": 1597392000000, "time": 1597370495002,
+    }  # fmt: skip
+    told = replies.funding_rate(raw, venue="paper")
+    assert (told.rate, told.next_funding_time_ms, told.time_ms) == ("0.00038246", 1597392000000, 1597370495002)
+    assert not told.HasField("predicted_rate")
+    delivery = replies.funding_rate(raw | {"lastFundingRate": "", "nextFundingTime": 0}, venue="paper")
+    assert (delivery.rate, delivery.next_funding_time_ms) == ("0", 0)

@@ -17,7 +17,7 @@ from topics.v1.account_pb2 import AccountPosition, AccountUpdate, FundingPayment
 from topics.v1.common_pb2 import SIDE_BUY
 from topics.v1.funding_pb2 import FundingUpdate
 from topics.v1.instruments_pb2 import Instrument
-from topics.v1.market_pb2 import MarketEvent
+from topics.v1.market_pb2 import Candle, MarketEvent, Quote
 from topics.v1.orders_pb2 import (
     ORDER_STATUS_ACCEPTED,
     ORDER_STATUS_CANCELED,
@@ -158,6 +158,15 @@ class ScriptedVenue:
     async def mark_price(self, symbol: str) -> Decimal:
         self._answer()
         return Decimal(10_000)
+
+    async def best_quote(self, symbol: str) -> Quote:
+        return Quote(bid_ticks=99_999, bid_lots=1, ask_ticks=100_001, ask_lots=1)
+
+    async def funding_rate(self, symbol: str) -> FundingUpdate:
+        return FundingUpdate(venue=self.name, symbol=symbol, rate="0", mark_price="10000")
+
+    async def candles(self, symbol: str, **_: int) -> list[Candle]:
+        return []
 
     async def market(self, symbol: str) -> AsyncIterator[MarketEvent | StreamLost]:
         for event in list[MarketEvent | StreamLost]():

@@ -116,9 +116,9 @@ class PostgresLedger:
                 kill_version = await connection.execute(_KILL_VERSION, (self._owner,))
                 claimed = await self._write(connection, batch)
         except UniqueViolation as error:
-            if error.diag.constraint_name != ORDERS_KEY:
-                raise
             taken = await self._by_id([order.id for order in batch.claims])
+            if error.diag.constraint_name != ORDERS_KEY or not taken:
+                raise
             raise ClaimsTakenError({order.id: order for order in taken}) from error
         except Error as error:
             if error.sqlstate != FENCED:

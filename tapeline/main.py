@@ -19,6 +19,7 @@ from topics.errors import TapelineError
 _COMMANDS: Final = (
     "tapeline.commands.up",
     "tapeline.commands.processes",
+    "tapeline.commands.record",
     "tapeline.commands.topics",
     "tapeline.commands.queries",
     "tapeline.commands.check",

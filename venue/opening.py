@@ -11,10 +11,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 import orjson
 
-from venue import tape_files
+from venue import recorded_file, tape_files
 from venue.engine import Engine, EngineSettings
 from venue.errors import InstrumentError, LedgerError, TapeError
 from venue.exchange import Exchange
@@ -45,6 +46,7 @@ class Opened:
 def open_venue(settings: VenueSettings, streams: Streams) -> Opened:
     """Read the tapes, open the ledger, restore what it holds. Raises `VenueError` with what to do."""
     listed = load_exchange_info(settings.exchange_info) if settings.exchange_info else LISTED
+    listed = {**listed, **recorded_file.instruments_of(settings.tapes)}
     recordings = _recordings(settings, listed)
     symbols = list(dict.fromkeys([*settings.symbols, *(one.symbol for one in recordings)]))
     if recordings:
@@ -92,6 +94,9 @@ def _recordings(settings: VenueSettings, listed: Mapping[str, Instrument]) -> li
     for path in settings.tapes:
         if not path.is_file():
             raise TapeError(f"there is no tape {path}")
+        if recorded_file.is_recorded(path):
+            recordings += _recorded(path, settings.tape_symbol)
+            continue
         symbol = settings.tape_symbol or tape_files.symbol_of(path, listed)
         recordings.append(tape_files.inspect(path, symbol))
     traded = {one.symbol for one in recordings if one.kind not in tape_files.NOT_TRADED}
@@ -99,6 +104,14 @@ def _recordings(settings: VenueSettings, listed: Mapping[str, Instrument]) -> li
         if one.symbol not in traded:
             raise TapeError(f"{one.path} holds only {one.kind.value}: add candles, trades or quotes of {one.symbol}")
     return recordings
+
+
+def _recorded(path: Path, only: str | None) -> list[Recording]:
+    parts = tape_files.inspect_recorded(path)
+    chosen = [part for part in parts if only in (None, part.symbol)]
+    if not chosen:
+        raise TapeError(f"{path} holds {', '.join(part.symbol for part in parts)}, not {only}")
+    return chosen
 
 
 def _with_a_tape(settings: VenueSettings, recordings: list[Recording]) -> list[str]:

@@ -7,6 +7,7 @@
 | `time_ms,bid,bid_size,ask,ask_size` | quotes |
 | `funding_time_ms,rate` | funding rates |
 
+A `.jsonl` or `.jsonl.gz` is a recording of several kinds and instruments (`venue.recorded`).
 Every file is read through once before it plays, so a malformed row is reported at the start with its line.
 Prices off the tick grid go to the nearest tick. Must not: know the engine, the network or the ledger.
 """
@@ -24,7 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from venue import candle_path
+from venue import candle_path, recorded_file
 from venue.candle_path import Candle
 from venue.errors import TapeError
 from venue.instruments import Instrument
@@ -43,6 +44,7 @@ class Kind(StrEnum):
     TRADES = "trades"
     QUOTES = "quotes"
     FUNDING = "funding rates"
+    RECORDED = "recorded streams"
 
 
 NOT_TRADED = frozenset({Kind.FUNDING, Kind.MARK_PRICES})
@@ -121,6 +123,14 @@ def inspect(path: Path, symbol: str) -> Recording:
     if kind is Kind.CANDLES and not numeric_volume:
         kind = Kind.MARK_PRICES
     return Recording(path, kind, symbol, count, first, last)
+
+
+def inspect_recorded(path: Path) -> list[Recording]:
+    """As `inspect`, for a file of several kinds: one entry for each of its instruments; rows are market events."""
+    return [
+        Recording(path, Kind.RECORDED, part.symbol, part.events, part.first_time_ms, part.last_time_ms)
+        for part in recorded_file.inspect(path)
+    ]
 
 
 def _checked(path: Path, number: int, row: Row, kind: Kind) -> int:
@@ -331,7 +341,7 @@ def sources(recordings: Sequence[Recording], instruments: Mapping[str, Instrumen
     """The sources of the files, funding and mark prices before what trades at the same moment."""
     check_no_overlap(recordings)
     quoted = {one.symbol for one in recordings if one.kind is Kind.QUOTES}
-    order = (Kind.FUNDING, Kind.MARK_PRICES, Kind.QUOTES, Kind.TRADES, Kind.CANDLES)
+    order = (Kind.FUNDING, Kind.MARK_PRICES, Kind.RECORDED, Kind.QUOTES, Kind.TRADES, Kind.CANDLES)
     ranked = sorted(recordings, key=lambda one: (order.index(one.kind), one.symbol, one.first_time_ms))
     return [
         _source(
@@ -364,3 +374,5 @@ def _source(recording: Recording, instrument: Instrument, *, with_quotes: bool, 
             return QuoteSource(recording, instrument)
         case Kind.FUNDING:
             return FundingSource(recording, instrument, traded)
+        case Kind.RECORDED:
+            return recorded_file.RecordedSource(recording.path, instrument, recording.rows)

@@ -22,6 +22,18 @@ async def trades_after(fetch: Fetch, trade_id: int) -> list[Any]:
         trade_id = int(page[-1]["id"])
 
 
+async def public_trades_after(fetch: Fetch, trade_id: int) -> list[Any]:
+    """Everybody's trades of a symbol with a higher id, oldest first."""
+    found: list[Any] = []
+    while True:
+        page = await fetch({"fromId": trade_id + 1, "limit": PAGE})
+        fresh = sorted((raw for raw in page if int(raw["a"]) > trade_id), key=lambda raw: int(raw["a"]))
+        found += fresh
+        if len(page) < PAGE or not fresh:
+            return found
+        trade_id = int(fresh[-1]["a"])
+
+
 async def trades_since(fetch: Fetch, since_ms: int, *, until_ms: int) -> list[Any]:
     """All of the account's trades of a symbol from `since_ms` on, oldest first; `until_ms` is the venue's now.
 

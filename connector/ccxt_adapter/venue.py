@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from connector.ccxt_adapter import binance_frames as frames
 from connector.ccxt_adapter import binance_replies as replies
 from connector.ccxt_adapter import history
 from connector.ccxt_adapter.batches import Batches
@@ -64,12 +65,17 @@ class CcxtVenue:
 
     async def start(self) -> Sequence[Instrument]:
         """Raises AuthenticationError for a bad key, NotTradableError for an instrument without tick or lot size."""
+        listed = await self.start_public()
+        await self._read("checking the API key", self._exchange.fapiPrivateV3GetBalance())
+        return listed
+
+    async def start_public(self) -> Sequence[Instrument]:
+        """Instruments and public streams only: no key is needed, and nothing signed is sent."""
         missing = [name for name in NEEDED if not self._exchange.has.get(name)]
         if missing:
             raise ConnectorError(f"ccxt's {self._venue.ccxt_id} lacks {', '.join(missing)}; it cannot be traded on")
         await self._read("loading the venue's instruments", self._exchange.load_markets())
         self._listings = {symbol: self._listing(symbol) for symbol in self._venue.symbols}
-        await self._read("checking the API key", self._exchange.fapiPrivateV3GetBalance())
         self._streams = Streams(self._exchange, self._venue, self._listings)
         return [listing.instrument for listing in self._listings.values()]
 
@@ -192,6 +198,17 @@ class CcxtVenue:
         return await self._market_reads.candles(
             self._of(symbol), interval_ms=interval_ms, limit=limit, start_ms=start_ms, until_ms=until_ms
         )
+
+    async def public_trades(self, symbol: str, *, after_id: str) -> list[MarketEvent]:
+        """Everybody's trades after that one, as the market stream numbers them, oldest first; pages until complete."""
+        listing = self._of(symbol)
+
+        async def fetch(request: dict[str, Any]) -> list[Any]:
+            reply = self._exchange.fapiPublicGetAggTrades({"symbol": symbol, **request})
+            return list(await self._read(f"reading the trades of {symbol}", reply))
+
+        found = await history.public_trades_after(fetch, int(after_id))
+        return [frames.trade(raw, listing.scale) for raw in found]
 
     async def market(self, symbol: str) -> AsyncIterator[MarketEvent | StreamLost]:
         streams = self._started()

@@ -1,0 +1,45 @@
+"""Which venue a name stands for, as seen by somebody without keys. Opens nothing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from connector.public import without_keys
+from connector.settings import VenueConnection
+from tapeline.addresses import is_chosen
+from tapeline.embedded.ports import remembered_ports
+from tapeline.errors import UsageError
+from tapeline.settings import Settings
+
+_CCXT_IDS: Final = {"binance": "binanceusdm"}
+PAPER: Final = "paper"
+
+
+def public_connection(settings: Settings, name: str, symbols: tuple[str, ...]) -> VenueConnection:
+    """The configured venue where it has that name (its addresses count), else the real one; never with a key.
+
+    Raises UsageError for a name that stands for nothing.
+    """
+    return without_keys(connection_to(settings, name).model_copy(update={"symbols": symbols}))
+
+
+def connection_to(settings: Settings, name: str) -> VenueConnection:
+    """As configured, keys included, where the configuration is about that venue."""
+    configured = settings.connector.venue
+    if name == PAPER and settings.trades_on_paper:
+        return _paper(settings)
+    if name == configured.name:
+        return configured
+    if name in _CCXT_IDS:
+        return VenueConnection(name=name, ccxt_id=_CCXT_IDS[name])
+    known = ", ".join(dict.fromkeys([PAPER, *_CCXT_IDS, configured.name]))
+    raise UsageError(f"there is no venue {name!r}; known are: {known}")
+
+
+def _paper(settings: Settings) -> VenueConnection:
+    paper = settings.venue
+    port = paper.port if is_chosen(settings, "venue", "port") else remembered_ports(settings.home).get("venue")
+    address = f"{paper.host}:{port or paper.port}"
+    keys = {"api_key": paper.api_key, "api_secret": paper.api_secret}
+    found = {"rest_url": f"http://{address}", "ws_url": f"ws://{address}", **keys}
+    return settings.connector.venue.model_copy(update=found)

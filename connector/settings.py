@@ -4,12 +4,14 @@ Only shapes and checks; reading files and environment variables is the caller's.
 repr, log or page (GRPC-4).
 """
 
-from typing import Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from connector.errors import ConnectorError
 from connector.gateway.settings import GatewaySettings, RiskLimits
+from connector.venues import OTHER, SPOT, VenueProfile, profile_of
 
 
 class _Settings(BaseModel):
@@ -17,22 +19,62 @@ class _Settings(BaseModel):
 
 
 class VenueConnection(_Settings):
-    """One account at one venue, reached through ccxt.
+    """One account at one product of one venue, reached through ccxt.
 
-    `rest_url` and `ws_url` replace scheme, host and port of every address ccxt knows for the venue (both or none):
-    that is all it takes to trade on the local paper venue.
+    `exchange` is a name of `connector.venues` or `ccxt:<id>`; `name` is what topics call it, the exchange's where it is
+    not given. A real venue is its sandbox unless `live` says otherwise. `rest_url` and `ws_url` replace scheme, host
+    and port of every address ccxt knows for the venue (both or none): that is all it takes to trade on the local paper
+    venue. `use_margin`: spot orders borrow what they need (ARB-2).
     """
 
     name: str = "paper"
     account: str = "main"
-    ccxt_id: str = "binanceusdm"
+    exchange: str = "binance"
+    product: Literal["perpetual", "spot"] = "perpetual"
+    live: bool = Field(default=False, description="real money; false: the venue's sandbox")
+    use_margin: bool = False
     rest_url: str | None = None
     ws_url: str | None = None
     api_key: SecretStr = SecretStr("")
     api_secret: SecretStr = SecretStr("")
+    api_password: SecretStr = Field(default=SecretStr(""), description="OKX and Bitget call it passphrase")
     symbols: tuple[str, ...] = Field(default=(), description="the venue's own names, e.g. BTCUSDT")
     timeout_s: float = Field(default=10.0, gt=0)
     reconnect_delays_s: tuple[float, ...] = Field(default=(3.0, 5.0, 10.0, 30.0), min_length=1)
+
+    @property
+    def profile(self) -> VenueProfile:
+        return profile_of(self.exchange, self.product)
+
+    @property
+    def ccxt_id(self) -> str:
+        return self.profile.ccxt_id
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_after_its_exchange(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "name" in given or "exchange" not in given:
+            return given
+        exchange = str(given["exchange"]).removeprefix(OTHER)
+        return {**given, "name": f"{exchange}-spot" if given.get("product") == SPOT else exchange}
+
+    @field_validator("exchange")
+    @classmethod
+    def _known(cls, exchange: str) -> str:
+        try:
+            profile_of(exchange, SPOT)
+        except ConnectorError as error:
+            raise ValueError(str(error)) from error
+        return exchange
+
+    @model_validator(mode="after")
+    def _margin_is_for_spot(self) -> Self:
+        if self.use_margin and self.profile.margin is None:
+            raise ValueError(
+                f"use_margin: margin orders cannot be placed on {self.profile.title}; they need a spot product whose "
+                "margin orders ccxt can place, look up and list"
+            )
+        return self
 
     @field_validator("symbols")
     @classmethod

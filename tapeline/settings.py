@@ -16,7 +16,13 @@ from typing import Any, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 from pydantic_settings.exceptions import SettingsError
 
 from agents.settings import AgentsSettings
@@ -30,8 +36,10 @@ from tapeline.yaml_file import KeyPath, YamlFile, read_yaml
 from venue.settings import VenueSettings
 
 DEFAULT_FILE: Final = Path("tapeline.yaml")
+DOTENV_FILE: Final = Path(".env")
 HANDED_OVER: Final = "TAPELINE_EFFECTIVE_SETTINGS"
 _PREFIX: Final = "TAPELINE_"
+_KEYS: Final = ("api_key", "api_secret", "api_password")
 
 
 class KafkaSettings(BaseModel):
@@ -111,7 +119,8 @@ class Settings(BaseSettings):
 
 
 def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
-    """The effective settings: defaults, then the file, then the environment, then `overrides` (nested dict).
+    """The effective settings: defaults, then the file, then `.env` of the current folder, then the environment, then
+    `overrides` (nested dict). Keys of a venue are taken from all but the file (GRPC-4).
 
     `file` None takes `tapeline.yaml` of the current folder when it is there. A child of `tapeline up` takes exactly
     what it was handed. Raises UsageError.
@@ -122,6 +131,7 @@ def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None 
     if file is None and DEFAULT_FILE.exists():
         file = DEFAULT_FILE
     yaml_file = YamlFile(DEFAULT_FILE) if file is None else read_yaml(file)
+    _refuse_keys_in(yaml_file)
     home = data_home()
     keys = paper_keys(home)
     given = {
@@ -130,7 +140,7 @@ def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None 
         "agents": {"data_dir": str(home / "agents")},
     }
     merged = given
-    for layer in (yaml_file.content, _environment(), overrides or {}):
+    for layer in (yaml_file.content, _dotenv(), _environment(), overrides or {}):
         merged = _merge(merged, layer)
     try:
         return _hiding(Settings(**cast("Any", merged)))
@@ -175,6 +185,28 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         under = merged.get(key)
         merged[key] = _merge(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
     return merged
+
+
+def _refuse_keys_in(yaml_file: YamlFile) -> None:
+    """A file is copied, shown and committed; keys must not be in it."""
+    connector = yaml_file.content.get("connector")
+    given = connector.get("venue") if isinstance(connector, Mapping) else None
+    for key in _KEYS:
+        if isinstance(given, Mapping) and given.get(key):
+            line = yaml_file.line_of(("connector", "venue", key))
+            raise UsageError(
+                f"{yaml_file.path} line {line}: connector.venue.{key} does not belong into a file; take it out and set "
+                f"{_PREFIX}CONNECTOR__VENUE__{key.upper()} in the environment or in {DOTENV_FILE}"
+            )
+
+
+def _dotenv() -> dict[str, Any]:
+    """Variables of `.env` that are ours; it may hold those of other programs too."""
+    try:
+        found = DotEnvSettingsSource(Settings, env_file=DOTENV_FILE, env_file_encoding="utf-8")()
+    except (SettingsError, UnicodeDecodeError) as error:
+        raise UsageError(f'{DOTENV_FILE}: {error}; lists and maps are written as JSON, such as ["BTCUSDT"]') from error
+    return {name: value for name, value in found.items() if name in Settings.model_fields and name != "home"}
 
 
 def _environment() -> dict[str, Any]:

@@ -13,7 +13,7 @@ import aiohttp
 
 from connector.ccxt_adapter.lean_requests import LeanRequests
 from connector.ccxt_adapter.loading import exchange_class
-from connector.ccxt_adapter.urls import point_at
+from connector.ccxt_adapter.sandbox import choose_environment
 from connector.settings import VenueConnection
 from observability.logs import hide
 
@@ -46,7 +46,7 @@ class Taps:
 def make_exchange(venue: VenueConnection, taps: Taps) -> Any:
     """An exchange of ccxt.pro, not connected yet. Raises ConnectorError where ccxt does not know the id."""
     hide(venue.api_key.get_secret_value(), venue.api_secret.get_secret_value())
-    exchange = _tapped(exchange_class(venue.ccxt_id), taps)(
+    exchange = tapped(exchange_class(venue.ccxt_id), taps)(
         {
             "apiKey": venue.api_key.get_secret_value(),
             "secret": venue.api_secret.get_secret_value(),
@@ -63,7 +63,7 @@ def make_exchange(venue: VenueConnection, taps: Taps) -> Any:
         }
     )
     exchange.has["fetchCurrencies"] = False
-    exchange.urls["api"] = point_at(exchange.urls["api"], venue)
+    choose_environment(exchange, venue)
     exchange.streaming = {**exchange.streaming, "keepAlive": PING_INTERVAL_MS}
     if venue.rest_url is not None and venue.rest_url.startswith("http://"):
         exchange.timeout_on_exit = 0  # ccxt waits 250 ms for TLS to end; without TLS there is nothing to wait for
@@ -72,7 +72,9 @@ def make_exchange(venue: VenueConnection, taps: Taps) -> Any:
     return exchange
 
 
-def _tapped(base: type[Any], taps: Taps) -> type[Any]:
+def tapped(base: type[Any], taps: Taps) -> type[Any]:
+    """ccxt's class with our hooks; for `exchange_class(...)`."""
+
     class TappedExchange(LeanRequests, base):  # type: ignore[misc]
         session: Any
         ssl_context: Any
@@ -119,7 +121,10 @@ def _tapped(base: type[Any], taps: Taps) -> type[Any]:
 def _answer(status: int, reason: str, headers: Mapping[str, str], body: str, response: Any) -> VenueAnswerError:
     said = response if isinstance(response, dict) else {}
     words = str(said.get("msg") or body[:200] or reason or "")
-    retry_after = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    return VenueAnswerError(
-        status, str(said.get("code", "")), words, float(retry_after) if retry_after.isdigit() else None
-    )
+    return VenueAnswerError(status, str(said.get("code", "")), words, retry_after_s(headers))
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """What the venue's Retry-After says, where it says a number."""
+    told = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    return float(told) if told.isdigit() else None

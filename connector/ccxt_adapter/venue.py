@@ -52,7 +52,7 @@ class CcxtVenue:
     def __init__(self, venue: VenueConnection) -> None:
         if venue.ccxt_id not in DIALECTS:
             raise ConnectorError(
-                f"venue.ccxt_id is {venue.ccxt_id!r}; the venues this version can trade on: {', '.join(DIALECTS)}"
+                f"this adapter speaks {', '.join(DIALECTS)} only, not {venue.ccxt_id!r}: open_venue knows"
             )
         self.name = venue.name
         self.account = venue.account

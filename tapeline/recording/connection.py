@@ -11,7 +11,7 @@ from tapeline.embedded.ports import remembered_ports
 from tapeline.errors import UsageError
 from tapeline.settings import Settings
 
-_CCXT_IDS: Final = {"binance": "binanceusdm"}
+_RECORDABLE: Final = ("binance",)
 PAPER: Final = "paper"
 
 
@@ -30,9 +30,9 @@ def connection_to(settings: Settings, name: str) -> VenueConnection:
         return _paper(settings)
     if name == configured.name:
         return configured
-    if name in _CCXT_IDS:
-        return VenueConnection(name=name, ccxt_id=_CCXT_IDS[name])
-    known = ", ".join(dict.fromkeys([PAPER, *_CCXT_IDS, configured.name]))
+    if name in _RECORDABLE:
+        return VenueConnection(name=name, exchange=name, live=True)  # the market itself, and no key to spend with
+    known = ", ".join(dict.fromkeys([PAPER, *_RECORDABLE, configured.name]))
     raise UsageError(f"there is no venue {name!r}; known are: {known}")
 
 

@@ -270,7 +270,7 @@ async def test_a_symbol_the_venue_does_not_have_is_named(paper_venue: PaperVenue
 async def test_a_venue_of_another_dialect_is_refused_before_anything_is_sent(paper_venue: PaperVenue) -> None:
     """VEN-1: what cannot be traded yet says so, with what can."""
     with pytest.raises(ConnectorError, match="binanceusdm"):
-        CcxtVenue(paper_venue.connection().model_copy(update={"ccxt_id": "kraken"}))
+        CcxtVenue(paper_venue.connection().model_copy(update={"exchange": "ccxt:kraken"}))
 
 
 async def test_a_call_ends_within_its_time_when_the_venue_is_silent(tmp_path: Path) -> None:

@@ -153,3 +153,31 @@ def test_the_example_is_valid_as_it_is_and_with_every_setting_switched_on(empty_
     assert settings.connector.gateway == defaults.connector.gateway
     given = settings.venue.model_dump(exclude={"port", "tape_symbol", "reached_at"})
     assert given == defaults.venue.model_dump(exclude={"port", "tape_symbol", "reached_at"})
+
+
+@pytest.mark.parametrize("key", ["api_key", "api_secret", "api_password"])
+def test_keys_of_a_venue_in_the_file_are_refused_with_the_place_to_put_them(key: str) -> None:
+    """GRPC-4: from the environment or .env only; the message does not repeat the key."""
+    write(f"connector:\n  venue:\n    exchange: okx\n    {key}: visible-in-a-file\n")
+    with pytest.raises(UsageError) as refused:
+        load_settings()
+    assert f"tapeline.yaml line 4: connector.venue.{key}" in str(refused.value)
+    assert f"TAPELINE_CONNECTOR__VENUE__{key.upper()}" in str(refused.value)
+    assert "visible-in-a-file" not in str(refused.value)
+
+
+def test_keys_come_from_dotenv_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GRPC-4: .env may hold other programs' variables; they change nothing."""
+    write("connector: {venue: {exchange: okx}}\n")
+    write(
+        "TAPELINE_CONNECTOR__VENUE__API_KEY=from-dotenv\nTAPELINE_CONNECTOR__VENUE__API_PASSWORD='a phrase'\n"
+        "OTHER_PROGRAM=1\nTAPELINE_LOG_LEVEL=DEBUG\n",
+        ".env",
+    )
+    monkeypatch.setenv("TAPELINE_LOG_LEVEL", "WARNING")
+    settings = load_settings()
+    venue = settings.connector.venue
+    assert (venue.name, venue.api_key.get_secret_value()) == ("okx", "from-dotenv")
+    assert venue.api_password.get_secret_value() == "a phrase"
+    assert settings.log_level == "WARNING"
+    assert "from-dotenv" not in repr(settings)

@@ -18,6 +18,9 @@ LOG_ACK = Histogram(
 )
 RECONNECTS = Counter("connector_stream_reconnects_total", "Venue streams that were cut and connected again", ["feed"])
 FRAMES_REFUSED = Counter("connector_frames_refused_total", "Venue frames that could not be read", ["feed"])
+GAPS_LEFT = Counter(
+    "connector_gaps_left_total", "Gaps after a cut that the venue's REST interface did not fill whole", ["what"]
+)
 LAST_FRAME = Gauge("connector_last_frame_timestamp_seconds", "When the newest frame of a feed arrived", ["feed"])
 GRPC_CALLS = Counter("connector_grpc_calls_total", "gRPC calls by method and outcome", ["method", "code"])
 GRPC_LATENCY = Histogram(

@@ -180,26 +180,13 @@ def _day(exchange: Exchange, symbol: str) -> messages.Json:
 
 def trades(exchange: Exchange, given: Given) -> Any:
     """The latest trades of the tape."""
-    symbol = text(given, "symbol")
-    instrument = exchange.engine.book(symbol).instrument
-    recent = list(exchange.markets[symbol].trades)[-limit(given, 500, 1_000) :]
-    return [
-        {
-            "id": trade_id,
-            "price": instrument.price_text(trade.price),
-            "qty": instrument.quantity_text(trade.quantity),
-            "quoteQty": messages.decimal_text(trade.price * trade.quantity * instrument.lot_value),
-            "time": trade.time_ms,
-            "isBuyerMaker": trade.taker_side is Side.SELL,
-        }
-        for trade_id, trade in recent
-    ]
+    return _trades(exchange, text(given, "symbol"))[-limit(given, 500, 1_000) :]
 
 
 def aggregate_trades(exchange: Exchange, given: Given) -> Any:
-    """The latest trades of the tape, each an aggregate of itself."""
-    times, from_id = time_range(given), integer(given, "fromId", 0)
-    return [
+    """The trades of the tape, each an aggregate of itself: the first from an id or a time on, else the latest."""
+    times, from_id, most = time_range(given), integer(given, "fromId", 0), limit(given, 500, 1_000)
+    within = [
         {
             "a": one["id"],
             "p": one["price"],
@@ -209,6 +196,22 @@ def aggregate_trades(exchange: Exchange, given: Given) -> Any:
             "T": one["time"],
             "m": one["isBuyerMaker"],
         }
-        for one in trades(exchange, given)
+        for one in _trades(exchange, text(given, "symbol"))
         if one["id"] >= from_id and times.start_ms <= one["time"] <= times.end_ms
+    ]
+    return within[:most] if "fromId" in given or times.start_ms else within[-most:]
+
+
+def _trades(exchange: Exchange, symbol: str) -> list[dict[str, Any]]:
+    instrument = exchange.engine.book(symbol).instrument
+    return [
+        {
+            "id": trade_id,
+            "price": instrument.price_text(trade.price),
+            "qty": instrument.quantity_text(trade.quantity),
+            "quoteQty": messages.decimal_text(trade.price * trade.quantity * instrument.lot_value),
+            "time": trade.time_ms,
+            "isBuyerMaker": trade.taker_side is Side.SELL,
+        }
+        for trade_id, trade in exchange.markets[symbol].trades
     ]

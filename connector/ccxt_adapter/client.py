@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from connector.ccxt_adapter.exact_numbers import ExactNumbers
 from connector.ccxt_adapter.lean_requests import LeanRequests
 from connector.ccxt_adapter.loading import exchange_class
 from connector.ccxt_adapter.sandbox import choose_environment
@@ -37,10 +38,11 @@ class VenueAnswerError(Exception):
 @dataclass(frozen=True, slots=True)
 class Taps:
     """`frame` returns True for a websocket message that is dealt with and must not reach ccxt; it must not raise.
-    `connected` is told the address of every websocket that came up."""
+    `connected` is told the address of every websocket that came up, `wanted` that of each that is asked for."""
 
     frame: Callable[[Any], bool]
     connected: Callable[[str], None]
+    wanted: Callable[[str], None] = lambda _url: None
 
 
 def make_exchange(venue: VenueConnection, taps: Taps) -> Any:
@@ -75,7 +77,7 @@ def make_exchange(venue: VenueConnection, taps: Taps) -> Any:
 def tapped(base: type[Any], taps: Taps) -> type[Any]:
     """ccxt's class with our hooks; for `exchange_class(...)`."""
 
-    class TappedExchange(LeanRequests, base):  # type: ignore[misc]
+    class TappedExchange(LeanRequests, ExactNumbers, base):  # type: ignore[misc]
         session: Any
         ssl_context: Any
 
@@ -86,6 +88,11 @@ def tapped(base: type[Any], taps: Taps) -> type[Any]:
                 self.tcp_connector = aiohttp.TCPConnector(ssl=self.ssl_context, limit=0)
                 self.session = aiohttp.ClientSession(connector=self.tcp_connector, cookie_jar=aiohttp.DummyCookieJar())
             super().open(lazy)
+
+        def client(self, url: str) -> Any:
+            found = super().client(url)
+            taps.wanted(url)
+            return found
 
         def handle_message(self, client: Any, message: Any) -> None:
             if not taps.frame(message):

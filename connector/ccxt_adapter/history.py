@@ -1,4 +1,5 @@
-"""Reads that take several pages: orders, executions, funding payments, candles. Complete or an error, never a part."""
+"""Reads that take several pages: orders, executions, funding payments, candles, public trades. Complete or an error,
+never a part."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -14,6 +14,7 @@ class Mailbox(Generic[ItemT]):
     def __init__(self) -> None:
         self._items: deque[ItemT] = deque()
         self._filled = asyncio.Event()
+        self._error: Exception | None = None
 
     def __len__(self) -> int:
         return len(self._items)
@@ -22,9 +23,16 @@ class Mailbox(Generic[ItemT]):
         self._items.append(item)
         self._filled.set()
 
+    def fail(self, error: Exception) -> None:
+        """Nothing more will come: the reader gets what waits, then the error."""
+        self._error = error
+        self._filled.set()
+
     async def __aiter__(self) -> AsyncIterator[ItemT]:
         while True:
             while self._items:
                 yield self._items.popleft()
+            if self._error is not None:
+                raise self._error
             self._filled.clear()
             await self._filled.wait()

@@ -7,16 +7,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from connector.ccxt_adapter import binance_frames as frames
 from connector.ccxt_adapter import binance_replies as replies
 from connector.ccxt_adapter import history
 from connector.ccxt_adapter.binance_frames import INTERVALS_MS
 from connector.ccxt_adapter.instruments import Listing
-from connector.errors import UnsupportedError, VenueError
-from observability.logs import get_logger
+from connector.errors import UnsupportedError
 from topics.v1.funding_pb2 import FundingUpdate
 from topics.v1.market_pb2 import Candle, MarketEvent, Quote
 
-_log = get_logger(__name__)
 _NAMES = {length_ms: name for name, length_ms in INTERVALS_MS.items()}
 Read = Callable[[str, Awaitable[Any]], Awaitable[Any]]
 
@@ -64,22 +63,25 @@ class MarketReads:
             for raw in found
         ]
 
-    async def missed_candles(
+    async def closed_candles(
         self, listing: Listing, start_ms: int, until_ms: int, *, interval_ms: int
     ) -> list[MarketEvent]:
-        """Closed candles a cut stream left out; none, said in the log, where the venue does not give them."""
+        """With open times in [start_ms, until_ms), oldest first; the caller knows that they are over."""
 
         async def fetch(request: dict[str, Any]) -> list[Any]:
             return await self._klines(listing.symbol, interval_ms, request)
 
-        try:
-            found = await history.candles_between(fetch, start_ms, until_ms, interval_ms=interval_ms)
-        except VenueError as error:
-            _log.warning(
-                "candles_missed", symbol=listing.symbol, from_ms=start_ms, until_ms=until_ms, reason=str(error)
-            )
-            return []
+        found = await history.candles_between(fetch, start_ms, until_ms, interval_ms=interval_ms)
         return [replies.candle(raw, listing.scale, interval_ms=interval_ms, closed=True) for raw in found]
+
+    async def trades_after(self, listing: Listing, trade_id: int) -> list[MarketEvent]:
+        """Everybody's, as the market stream numbers them, oldest first; pages until complete."""
+
+        async def fetch(request: dict[str, Any]) -> list[Any]:
+            reply = self._exchange.fapiPublicGetAggTrades({"symbol": listing.symbol, **request})
+            return list(await self._read(f"reading the trades of {listing.symbol}", reply))
+
+        return [frames.trade(raw, listing.scale) for raw in await history.public_trades_after(fetch, trade_id)]
 
     async def _klines(self, symbol: str, interval_ms: int, request: Mapping[str, Any]) -> list[Any]:
         reply = self._exchange.fapiPublicGetKlines({"symbol": symbol, "interval": _NAMES[interval_ms], **request})

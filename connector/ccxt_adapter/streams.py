@@ -5,20 +5,18 @@ keep the newest of several messages between two awaits and its numbers are float
 never resolves; it fails when the connection is lost, and that is how a feed knows. Nothing here waits for a reader.
 """
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from connector import metrics
 from connector.ccxt_adapter import binance_frames as frames
+from connector.ccxt_adapter.feeds import Feed, Feeds
 from connector.ccxt_adapter.instruments import Listing
 from connector.ccxt_adapter.mailbox import Mailbox
 from connector.port import OrderReport, StreamLost
 from connector.settings import VenueConnection
-from observability.logs import get_logger, redact_text
+from observability.logs import get_logger
 from topics.errors import TapelineError
 from topics.v1.account_pb2 import AccountUpdate
 from topics.v1.funding_pb2 import FundingUpdate
@@ -34,22 +32,6 @@ class AccountChange:
 
     update: AccountUpdate
     funding_paid: bool
-
-
-@dataclass(slots=True)
-class Feed:
-    """One kind of stream. `watch` subscribes and fails when the connection is lost."""
-
-    name: str
-    watch: Callable[[], Awaitable[Any]]
-    forget: Callable[[], None] = lambda: None
-    seen_ns: int = 0
-    failures: int = 0
-    up: bool = False
-
-    def seen(self) -> None:
-        self.seen_ns = time.time_ns()
-        self.up = True
 
 
 @dataclass(slots=True)
@@ -74,17 +56,15 @@ class Streams:
         self._venue = venue
         self._scales = {symbol: listing.scale for symbol, listing in listings.items()}
         unified = [listing.unified for listing in listings.values()]
-        self._quotes = Feed("quotes", lambda: exchange.watch_bids_asks(unified))
-        self._trades = Feed("trades", lambda: exchange.watch_trades_for_symbols(unified, params={"name": "aggTrade"}))
+        self._quotes = Feed("quotes", [lambda: exchange.watch_bids_asks(unified)])
+        self._trades = Feed("trades", [lambda: exchange.watch_trades_for_symbols(unified, params={"name": "aggTrade"})])
         self._candles = Feed(
-            "candles", lambda: exchange.watch_ohlcv_for_symbols([[symbol, "1m"] for symbol in unified])
+            "candles", [lambda: exchange.watch_ohlcv_for_symbols([[symbol, "1m"] for symbol in unified])]
         )
-        self._funding = Feed("funding", lambda: exchange.watch_mark_prices(unified))
-        self._account = Feed("account", lambda: exchange.watch_orders(), forget=self._forget_listen_key)
+        self._funding = Feed("funding", [lambda: exchange.watch_mark_prices(unified)])
+        self._account = Feed("account", [lambda: exchange.watch_orders()], forget=self._forget_listen_key)
         self._market_feeds = (self._quotes, self._trades, self._candles, self._funding)
-        for feed in (*self._market_feeds, self._account):
-            metrics.LAST_FRAME.labels(feed.name).set_function(partial(_seen_s, feed))
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._feeds = Feeds((*self._market_feeds, self._account), venue.reconnect_delays_s)
         self._handlers: dict[str, tuple[Feed, Callable[[frames.Frame], None]]] = {
             "bookTicker": (self._quotes, self._on_quote),
             "aggTrade": (self._trades, self._on_trade),
@@ -97,27 +77,17 @@ class Streams:
 
     def start_market(self) -> None:
         for feed in self._market_feeds:
-            self._start(feed)
+            self._feeds.start(feed)
 
     def start_account(self) -> None:
-        self._start(self._account)
+        self._feeds.start(self._account)
 
     async def close(self) -> None:
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        self._tasks.clear()
+        await self._feeds.close()
 
     def status(self) -> dict[str, dict[str, Any]]:
         """By feed: whether it is up, and seconds since its newest frame (None: never one)."""
-        now = time.time_ns()
-        return {
-            feed.name: {
-                "ok": feed.up,
-                "silence_s": round((now - feed.seen_ns) / 1e9, 3) if feed.seen_ns else None,
-            }
-            for feed in (*self._market_feeds, self._account)
-        }
+        return self._feeds.status()
 
     def on_frame(self, message: Any) -> bool:
         """Takes every frame it knows; never raises. What cannot be read is logged and counted."""
@@ -142,27 +112,6 @@ class Streams:
             self._account.seen()
             self.boxes.orders.put(StreamLost())
             self.boxes.account.put(StreamLost())
-
-    def _start(self, feed: Feed) -> None:
-        if feed.name not in self._tasks:
-            self._tasks[feed.name] = asyncio.create_task(self._keep(feed), name=f"venue-{feed.name}")
-
-    async def _keep(self, feed: Feed) -> None:
-        delays = self._venue.reconnect_delays_s
-        while True:
-            begun_ns = time.time_ns()
-            try:
-                await feed.watch()
-            except Exception as error:  # noqa: BLE001 - whatever ended the connection, the answer is to connect again
-                if feed.up and feed.seen_ns > begun_ns:
-                    feed.failures = 0
-                feed.up = False
-                delay_s = delays[min(feed.failures, len(delays) - 1)]
-                feed.failures += 1
-                metrics.RECONNECTS.labels(feed.name).inc()
-                _log.warning("venue_stream_lost", feed=feed.name, reason=redact_text(str(error)), again_in_s=delay_s)
-                feed.forget()
-                await asyncio.sleep(delay_s)
 
     def _on_subscribed(self) -> None:
         """A market subscription is in force: what happened before it must be fetched."""
@@ -220,7 +169,3 @@ class Streams:
         if feed is self._account:  # an order or a balance changed, how is not known: it must be asked for
             self.boxes.orders.put(StreamLost())
             self.boxes.account.put(StreamLost())
-
-
-def _seen_s(feed: Feed) -> float:
-    return feed.seen_ns / 1e9

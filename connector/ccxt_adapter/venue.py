@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from connector.ccxt_adapter import binance_frames as frames
 from connector.ccxt_adapter import binance_replies as replies
 from connector.ccxt_adapter import history
 from connector.ccxt_adapter.batches import Batches
-from connector.ccxt_adapter.candles import CandleGap
 from connector.ccxt_adapter.client import Taps, make_exchange
 from connector.ccxt_adapter.errors import translate
+from connector.ccxt_adapter.gaps import mended
 from connector.ccxt_adapter.instruments import Listing, listing_of
+from connector.ccxt_adapter.market_history import BinanceMarketHistory
 from connector.ccxt_adapter.market_reads import MarketReads
 from connector.ccxt_adapter.order_arguments import order_parameters, told
 from connector.ccxt_adapter.streams import Streams
@@ -201,28 +201,13 @@ class CcxtVenue:
 
     async def public_trades(self, symbol: str, *, after_id: str) -> list[MarketEvent]:
         """Everybody's trades after that one, as the market stream numbers them, oldest first; pages until complete."""
-        listing = self._of(symbol)
+        return await self._market_reads.trades_after(self._of(symbol), int(after_id))
 
-        async def fetch(request: dict[str, Any]) -> list[Any]:
-            reply = self._exchange.fapiPublicGetAggTrades({"symbol": symbol, **request})
-            return list(await self._read(f"reading the trades of {symbol}", reply))
-
-        found = await history.public_trades_after(fetch, int(after_id))
-        return [frames.trade(raw, listing.scale) for raw in found]
-
-    async def market(self, symbol: str) -> AsyncIterator[MarketEvent | StreamLost]:
+    def market(self, symbol: str) -> AsyncIterator[MarketEvent | StreamLost]:
         streams = self._started()
         streams.start_market()
-        gap = CandleGap()
-        async for item in streams.boxes.market[symbol]:
-            if isinstance(item, StreamLost):
-                gap.cut()
-            elif item.HasField("candle") and (missed := gap.missed_before(item.candle)):
-                for event in await self._market_reads.missed_candles(
-                    self._of(symbol), *missed, interval_ms=item.candle.interval_ms
-                ):
-                    yield event
-            yield item
+        past = BinanceMarketHistory(self._market_reads, self._of(symbol))
+        return mended(aiter(streams.boxes.market[symbol]), past)
 
     async def funding(self, symbol: str) -> AsyncIterator[FundingUpdate]:
         streams = self._started()

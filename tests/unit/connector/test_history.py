@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connector.ccxt_adapter import history
-from connector.ccxt_adapter.candles import CandleGap
+from connector.ccxt_adapter.gaps import CandleGap
 from topics.v1.market_pb2 import Candle
 
 DAY_MS = 24 * 3600 * 1000

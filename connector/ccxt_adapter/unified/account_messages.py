@@ -1,0 +1,143 @@
+"""ccxt's unified orders, executions, positions and balances to our messages. Pure: no clock, no state, no floats.
+
+Quantities of contracts are multiplied by their size. What lacks a field raises KeyError or TypeError, a status ccxt
+does not name UnknownWordError, what is off the grid OffGridError.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from connector.ccxt_adapter.binance_words import UnknownWordError, reason_of
+from connector.ccxt_adapter.instruments import Listing
+from connector.ccxt_adapter.unified.numbers import exact, exact_or_zero, first_text, text
+from connector.ccxt_adapter.unified.streams_market import SIDES
+from connector.port import VenueFill, VenueOrder
+from topics.v1.account_pb2 import AccountPosition, Balance
+from topics.v1.common_pb2 import OrderType, TimeInForce
+from topics.v1.orders_pb2 import Fill, OrderStatus
+
+Raw = Mapping[str, Any]
+
+_TYPES: Mapping[str, OrderType.ValueType] = {
+    "limit": OrderType.ORDER_TYPE_LIMIT,
+    "market": OrderType.ORDER_TYPE_MARKET,
+}
+_TIMES_IN_FORCE: Mapping[str, TimeInForce.ValueType] = {
+    "GTC": TimeInForce.TIME_IN_FORCE_GTC,
+    "IOC": TimeInForce.TIME_IN_FORCE_IOC,
+    "FOK": TimeInForce.TIME_IN_FORCE_FOK,
+    "PO": TimeInForce.TIME_IN_FORCE_POST_ONLY,
+}
+_ENDED: Mapping[str, OrderStatus.ValueType] = {
+    "canceled": OrderStatus.ORDER_STATUS_CANCELED,
+    "canceling": OrderStatus.ORDER_STATUS_ACCEPTED,
+    "expired": OrderStatus.ORDER_STATUS_EXPIRED,
+    "rejected": OrderStatus.ORDER_STATUS_REJECTED,
+}
+# What venues call the profit that an execution realised.
+_REALIZED_PROFIT = ("realizedPnl", "rp", "execPnl", "fillPnl", "profit")
+# Fields of a stream's fee that ccxt leaves as the venue means it: negative is paid.
+_NEGATIVE_IS_PAID = ("fillFee",)
+
+
+def order(raw: Raw, listing: Listing) -> VenueOrder:
+    filled_lots = _lots(raw["filled"], listing)
+    quantity_lots = _lots(raw["amount"], listing) if raw.get("amount") is not None else filled_lots
+    kind = _TYPES.get(raw.get("type") or "", OrderType.ORDER_TYPE_UNSPECIFIED)
+    status = status_of(raw["status"], filled_lots, quantity_lots)
+    time_in_force = _time_in_force(raw)
+    reason_code, reason = reason_of(status, time_in_force, executed=filled_lots > 0)
+    return VenueOrder(
+        symbol=listing.symbol,
+        client_order_id=str(raw.get("clientOrderId") or ""),
+        venue_order_id=str(raw["id"]),
+        side=SIDES[raw["side"]],
+        type=kind,
+        time_in_force=time_in_force,
+        reduce_only=bool(raw.get("reduceOnly")),
+        price_ticks=listing.scale.ticks(exact_or_zero(raw["price"])) if kind == OrderType.ORDER_TYPE_LIMIT else 0,
+        quantity_lots=quantity_lots,
+        filled_lots=filled_lots,
+        status=status,
+        time_ms=raw.get("lastUpdateTimestamp") or raw.get("lastTradeTimestamp") or raw.get("timestamp") or 0,
+        reason_code=reason_code,
+        reason=reason,
+    )
+
+
+def status_of(word: str | None, filled_lots: int, quantity_lots: int) -> OrderStatus.ValueType:
+    """ccxt calls an order closed that was filled in part and then cancelled."""
+    if word == "open":
+        return OrderStatus.ORDER_STATUS_PARTIALLY_FILLED if filled_lots else OrderStatus.ORDER_STATUS_ACCEPTED
+    if word == "closed":
+        whole = filled_lots >= quantity_lots
+        return OrderStatus.ORDER_STATUS_FILLED if whole else OrderStatus.ORDER_STATUS_CANCELED
+    if word is None or word not in _ENDED:
+        raise UnknownWordError(f"order status {word!r} is unknown; known: open, closed, {', '.join(_ENDED)}")
+    return _ENDED[word]
+
+
+def fill(raw: Raw, listing: Listing) -> VenueFill:
+    """Its client order id stays empty: ccxt's executions have none."""
+    info = raw.get("info") or {}
+    fee: Raw = raw.get("fee") or next(iter(raw.get("fees") or ()), {})
+    cost = exact_or_zero(fee.get("cost"))
+    if any(info.get(name) for name in _NEGATIVE_IS_PAID):
+        cost = -cost
+    return VenueFill(
+        symbol=listing.symbol,
+        client_order_id="",
+        venue_order_id=str(raw["order"]),
+        side=SIDES[raw["side"]],
+        fill=Fill(
+            trade_id=str(raw["id"]),
+            price_ticks=listing.scale.ticks(exact(raw["price"])),
+            quantity_lots=_lots(raw["amount"], listing),
+            fee=format(cost, "f"),
+            fee_asset=fee.get("currency") or "",
+            realized_pnl=first_text(info, _REALIZED_PROFIT) or "0",
+            maker=raw.get("takerOrMaker") == "maker",
+            time_ms=raw["timestamp"],
+        ),
+    )
+
+
+def position(sides: Iterable[Raw], listing: Listing) -> AccountPosition:
+    """Of one instrument: one entry, or where the account holds both sides at once, one for each; none is flat."""
+    entries = [raw for raw in sides if exact_or_zero(raw.get("contracts"))]
+    signed = sum((_signed(raw) for raw in entries), Decimal(0))
+    telling: Raw = entries[0] if entries else {}
+    return AccountPosition(
+        symbol=listing.symbol,
+        grain=listing.scale.grain,
+        quantity_lots=listing.scale.lots(signed * listing.contract_size),
+        entry_price=text(telling.get("entryPrice")),
+        mark_price=text(telling.get("markPrice")),
+        unrealized_pnl=text(sum((exact_or_zero(raw.get("unrealizedPnl")) for raw in entries), Decimal(0))),
+        liquidation_price=text(telling.get("liquidationPrice")),
+        leverage=text(telling.get("leverage")),
+    )
+
+
+def balances(raw: Raw) -> list[Balance]:
+    """Of ccxt's balance structure, every asset it names."""
+    return [
+        Balance(asset=asset, wallet_balance=text(total), available_balance=text(raw["free"].get(asset)))
+        for asset, total in raw["total"].items()
+    ]
+
+
+def _signed(raw: Raw) -> Decimal:
+    contracts = abs(exact(raw["contracts"]))
+    return -contracts if raw["side"] == "short" else contracts
+
+
+def _time_in_force(raw: Raw) -> TimeInForce.ValueType:
+    if raw.get("postOnly"):
+        return TimeInForce.TIME_IN_FORCE_POST_ONLY
+    return _TIMES_IN_FORCE.get(raw.get("timeInForce") or "", TimeInForce.TIME_IN_FORCE_UNSPECIFIED)
+
+
+def _lots(amount: Any, listing: Listing) -> int:
+    return listing.scale.lots(exact_or_zero(amount) * listing.contract_size)

@@ -5,8 +5,9 @@ Retries connecting only. Calls are not repeated here: whether one may be depends
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import grpc
 from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_attempt, wait_exponential
@@ -23,6 +24,7 @@ from topics.v1.orders_pb2 import OrderUpdate
 if TYPE_CHECKING:
     from connector.v1.connector_pb2_grpc import ConnectorServiceAsyncStub
 
+CallT = TypeVar("CallT", bound=grpc.aio.Call)
 _log = get_logger(__name__)
 
 
@@ -104,8 +106,9 @@ class ConnectorClient:
         May be repeated: what is killed stays killed, since when and why. No deadline but the caller's own patience.
         """
         request = pb.KillRequest(by=by, reason=reason, everything=everything)
-        async for response in self._stub.Kill(request):
-            yield response.state
+        async with _ending(self._stub.Kill(request)) as responses:
+            async for response in responses:
+                yield response.state
 
     async def release(self, *, by: str, reason: str) -> pb.KillState:
         """FAILED_PRECONDITION where it could not be written: the switch stays on."""
@@ -167,12 +170,14 @@ class ConnectorClient:
 
     async def prices(self, *symbols: str) -> AsyncIterator[MarketBatch]:
         """From now on; of all followed symbols without any. RESOURCE_EXHAUSTED where the reader is too slow."""
-        async for response in self._stub.SubscribePrice(pb.SubscribePriceRequest(symbols=symbols)):
-            yield response.batch
+        async with _ending(self._stub.SubscribePrice(pb.SubscribePriceRequest(symbols=symbols))) as responses:
+            async for response in responses:
+                yield response.batch
 
     async def order_updates(self, *symbols: str) -> AsyncIterator[OrderUpdate]:
-        async for response in self._stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=symbols)):
-            yield response.order
+        async with _ending(self._stub.SubscribeOrders(pb.SubscribeOrdersRequest(symbols=symbols))) as responses:
+            async for response in responses:
+                yield response.order
 
     async def _try_connecting(self) -> None:
         await self.close()
@@ -184,6 +189,15 @@ class ConnectorClient:
             await self.close()
             raise
         self._stub = cast("ConnectorServiceAsyncStub", ConnectorServiceStub(self._channel))
+
+
+@asynccontextmanager
+async def _ending(call: CallT) -> AsyncIterator[CallT]:
+    """Ends the stream with its reader: a call that is only let go stays open until the garbage collector finds it."""
+    try:
+        yield call
+    finally:
+        call.cancel()
 
 
 def _one_id(client_order_id: str, venue_order_id: str) -> dict[str, str]:

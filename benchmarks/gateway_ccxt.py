@@ -10,13 +10,14 @@ import time
 from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import count
 from typing import Final
 
 import psutil
 
+from benchmarks.orders import resting
 from benchmarks.percentiles import percentile
 from benchmarks.result import Benchmark, BenchmarkError, Figure, at_least, at_most
 from benchmarks.servers import own_servers
@@ -29,10 +30,9 @@ from connector.port import OrderRequest, StreamLost
 from connector.publisher import Publisher
 from connector.sequences import Sequences
 from topics import admin
-from topics.identifiers import client_order_id
 from topics.log import LogAddress, LogProducer
 from topics.scale import Scale
-from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, TIME_IN_FORCE_IOC
+from topics.v1.common_pb2 import TIME_IN_FORCE_IOC
 from topics.v1.orders_pb2 import ORDER_STATUS_EXPIRED, OrderStatus
 
 SYMBOL: Final = "BTCUSDT"
@@ -94,17 +94,8 @@ class Load:
             times.append((time.perf_counter() - begun) * 1_000)
 
     def _request(self, number: int) -> OrderRequest:
-        return OrderRequest(
-            symbol=SYMBOL,
-            client_order_id=client_order_id(
-                strategy="bench", venue="paper", symbol=SYMBOL, slot=number, side="BUY", epoch=0, attempt=0
-            ),
-            side=SIDE_BUY,
-            type=ORDER_TYPE_LIMIT,
-            time_in_force=TIME_IN_FORCE_IOC,
-            price_ticks=self.price_ticks - number % 1_000,
-            quantity_lots=10,
-        )
+        price = self.price_ticks - number % 1_000
+        return replace(resting(SYMBOL, number), price_ticks=price, time_in_force=TIME_IN_FORCE_IOC)
 
 
 @asynccontextmanager

@@ -1,6 +1,16 @@
 """Every benchmark there is, in the order of the page."""
 
-from benchmarks import agent_throughput, engine, gateway, gateway_ccxt, latency, memory, rebuild
+from benchmarks import (
+    agent_throughput,
+    engine,
+    gateway,
+    gateway_ccxt,
+    grpc_calls,
+    grpc_streams,
+    latency,
+    memory,
+    rebuild,
+)
 from benchmarks.result import Benchmark
 
 SUITE: tuple[Benchmark, ...] = (
@@ -8,6 +18,8 @@ SUITE: tuple[Benchmark, ...] = (
     latency.BENCHMARK,
     gateway.BENCHMARK,
     gateway_ccxt.BENCHMARK,
+    grpc_calls.BENCHMARK,
+    grpc_streams.BENCHMARK,
     rebuild.BENCHMARK,
     memory.BENCHMARK,
     engine.BENCHMARK,

@@ -1,0 +1,160 @@
+"""What client processes do while they are measured: calls one after the other, and reading streams."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import grpc
+
+from benchmarks.bare_server import ECHO, STREAM, repeated
+from benchmarks.orders import require_accepted, resting_message
+from connector.client import ConnectorClient
+
+Call = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """`count` calls, begun at least `apart_s` after each other; the first at `begin` on the monotonic clock, which is
+    the same in all processes."""
+
+    count: int
+    apart_s: float = 0.0
+    begin: float = 0.0
+
+
+@dataclass(frozen=True)
+class Calls(ABC):
+    """One after the other. Answers with the milliseconds that each took."""
+
+    pace: Pace
+
+    async def run(self, client: ConnectorClient) -> list[float]:
+        call = await self.prepared(client)
+        times = []
+        due = self.pace.begin or time.monotonic()
+        for _ in range(self.pace.count):
+            await _until(due)
+            started = time.perf_counter()
+            await call()
+            times.append((time.perf_counter() - started) * 1_000)
+            due = max(due + self.pace.apart_s, time.monotonic())
+        return times
+
+    @abstractmethod
+    async def prepared(self, client: ConnectorClient) -> Call:
+        """The call, with all it needs made before."""
+
+
+@dataclass(frozen=True)
+class Accounts(Calls):
+    async def prepared(self, client: ConnectorClient) -> Call:
+        return client.account
+
+
+@dataclass(frozen=True)
+class Orders(Calls):
+    """Those of this number and after it."""
+
+    symbol: str
+    first: int
+
+    async def prepared(self, client: ConnectorClient) -> Call:
+        requests = iter([resting_message(self.symbol, self.first + number) for number in range(self.pace.count)])
+
+        async def place() -> None:
+            placed = await client.place_order(next(requests))
+            require_accepted(placed.order.status)
+
+        return place
+
+
+@dataclass(frozen=True)
+class Echoes(Calls):
+    """As many bytes to a bare server and back: a connection of its own."""
+
+    address: str
+    body: bytes
+
+    async def prepared(self, client: ConnectorClient) -> Call:  # noqa: ARG002 - it is measured beside ours
+        echo = grpc.aio.insecure_channel(self.address).unary_unary(ECHO)
+
+        async def call() -> None:
+            await echo(self.body)
+
+        await call()  # connects
+        return call
+
+
+async def _until(due: float) -> None:
+    left = due - time.monotonic()
+    if left > 0:
+        await asyncio.sleep(left)
+
+
+@dataclass(frozen=True)
+class Delays:
+    """Reads this many market messages. Answers with the milliseconds since each one's `received_ns`."""
+
+    symbol: str
+    count: int
+
+    async def run(self, client: ConnectorClient) -> list[float]:
+        delays = []
+        async for batch in client.prices(self.symbol):
+            delays.append((time.time_ns() - batch.received_ns) / 1e6)
+            if len(delays) == self.count:
+                break
+        return delays
+
+
+@dataclass(frozen=True)
+class Reading(ABC):
+    """Reads this many messages. Answers with when the first and the last one came, on the monotonic clock."""
+
+    count: int
+
+    async def run(self, client: ConnectorClient) -> tuple[float, float]:
+        read, first = 0, 0.0
+        async for _ in self.messages(client):
+            read += 1
+            first = first or time.monotonic()
+            if read == self.count:
+                break
+        return first, time.monotonic()
+
+    @abstractmethod
+    def messages(self, client: ConnectorClient) -> AsyncIterator[object]: ...
+
+
+@dataclass(frozen=True)
+class Prices(Reading):
+    symbol: str
+
+    def messages(self, client: ConnectorClient) -> AsyncIterator[object]:
+        return client.prices(self.symbol)
+
+
+@dataclass(frozen=True)
+class OrderUpdates(Reading):
+    symbol: str
+
+    def messages(self, client: ConnectorClient) -> AsyncIterator[object]:
+        return client.order_updates(self.symbol)
+
+
+@dataclass(frozen=True)
+class Bytes(Reading):
+    """From a bare server, sent as fast as it can."""
+
+    address: str
+    body: bytes
+
+    async def messages(self, client: ConnectorClient) -> AsyncIterator[object]:  # noqa: ARG002 - measured beside ours
+        async with grpc.aio.insecure_channel(self.address) as channel:
+            async for message in channel.unary_stream(STREAM)(repeated(self.body, self.count)):
+                yield message

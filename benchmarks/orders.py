@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks.engine_port import MID_TICKS
 from benchmarks.result import BenchmarkError
 from benchmarks.workload import instrument
 from connector.port import OrderRequest
 from connector.v1.connector_pb2 import PlaceOrderRequest
+from reliability.engine_port import MID_TICKS
 from topics.identifiers import client_order_id
 from topics.scale import Scale
 from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, TIME_IN_FORCE_POST_ONLY

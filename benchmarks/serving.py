@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from benchmarks.engine_port import EnginePort
 from benchmarks.servers import own_servers
 from benchmarks.workload import instrument
 from connector.account import AccountView
@@ -22,6 +21,7 @@ from connector.publisher import Publisher
 from connector.sequences import Sequences
 from connector.server import GrpcServer
 from connector.service import ConnectorService, Parts
+from reliability.engine_port import EnginePort
 from topics import admin
 from topics.log import LogAddress, LogProducer
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +31,14 @@ class RunningVenue:
     pid: int
     port: int
 
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     def connection(self, symbol: str) -> VenueConnection:
         """For a connector that trades on it."""
         return VenueConnection(
-            rest_url=f"http://127.0.0.1:{self.port}",
+            rest_url=self.address,
             ws_url=f"ws://127.0.0.1:{self.port}",
             api_key=_KEY,
             api_secret=_SECRET,
@@ -43,13 +47,16 @@ class RunningVenue:
 
 
 @asynccontextmanager
-async def paper_venue(symbol: str) -> AsyncIterator[RunningVenue]:
-    """Listens until the block ends; its market stands still until somebody subscribes to it. Raises BenchmarkError."""
+async def paper_venue(symbol: str, settings: Mapping[str, str] | None = None) -> AsyncIterator[RunningVenue]:
+    """Listens until the block ends; its market stands still until somebody subscribes to it. Raises BenchmarkError.
+
+    `settings` are more of `TAPELINE_VENUE__`, by the names of venue.settings in capitals.
+    """
     with tempfile.TemporaryDirectory(prefix="tapeline-bench-", ignore_cleanup_errors=True) as folder:
         port = _free_port()
         process = subprocess.Popen(  # noqa: ASYNC220 - our own command
             [sys.executable, "-m", "tapeline", "venue"],
-            env=_environment(Path(folder), symbol, port),
+            env=_environment(Path(folder), symbol, port, settings or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             cwd=folder,
@@ -61,7 +68,7 @@ async def paper_venue(symbol: str) -> AsyncIterator[RunningVenue]:
             await asyncio.to_thread(_end, process)
 
 
-def _environment(home: Path, symbol: str, port: int) -> dict[str, str]:
+def _environment(home: Path, symbol: str, port: int, settings: Mapping[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TAPELINE_") or "CACHE" in name}
     return kept | {
         "TAPELINE_HOME": str(home),
@@ -70,6 +77,7 @@ def _environment(home: Path, symbol: str, port: int) -> dict[str, str]:
         "TAPELINE_VENUE__API_KEY": _KEY.get_secret_value(),
         "TAPELINE_VENUE__API_SECRET": _SECRET.get_secret_value(),
         "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
+        **{f"TAPELINE_VENUE__{name}": value for name, value in settings.items()},
     }
 
 

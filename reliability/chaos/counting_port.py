@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 
-from benchmarks.engine_port import EnginePort
 from connector.port import OrderReport, OrderRequest, VenueOrder
+from reliability.engine_port import EnginePort
 
 Emit = Callable[[OrderReport], Awaitable[None]]
 

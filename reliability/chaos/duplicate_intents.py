@@ -21,7 +21,6 @@ from typing import Final
 import psutil
 import psycopg
 
-from benchmarks.engine_port import MID_TICKS
 from benchmarks.market import VENUE
 from benchmarks.workload import ACCOUNT, instrument
 from connector.gateway.gateway import Gateway
@@ -32,6 +31,7 @@ from connector.sequences import resume
 from reliability.chaos.carrying_out import on_own_servers
 from reliability.chaos.counting_port import CountingPort
 from reliability.chaos.findings import Findings
+from reliability.engine_port import MID_TICKS
 from reliability.result import Result, TrialError
 from topics.catalogue import INTENTS, ORDERS
 from topics.codec import Record, decode, encode

@@ -13,7 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from pydantic import SecretStr
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -27,12 +26,12 @@ from connector.port import OrderRequest, StreamLost
 from connector.settings import VenueConnection
 from observability.logs import get_logger
 from reliability.result import TrialError
+from reliability.venue_strings import VenueStrings
 from topics.identifiers import client_order_id
 from topics.scale import Scale
 from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, TIME_IN_FORCE_GTC, Grain
 from topics.v1.orders_pb2 import OWNERSHIP_OURS, OrderUpdate
 from venue.edge import StreamTrouble
-from venue.edge_control import Happenings
 from venue.main import serve
 from venue.misbehaviour import Effect, Script
 from venue.settings import VenueSettings
@@ -101,6 +100,7 @@ class Stage:
         self.folder = folder
         self.log = Log()
         self._address = f"http://127.0.0.1:{port}"
+        self._strings = VenueStrings(self._address)
         self._symbols = symbols
         self._new_ledger = new_ledger
         self._ledger: Ledger
@@ -161,18 +161,16 @@ class Stage:
 
     async def misbehave(self, script: Script) -> None:
         """From now on, in place of what was asked before."""
-        await self._tell_venue("PUT", "misbehaviour", script.model_dump_json())
+        await self._strings.misbehave(script)
 
     async def happen(self, *effects: Effect) -> None:
-        await self._tell_venue("POST", "happenings", Happenings(effects=effects).model_dump_json())
+        await self._strings.happen(*effects)
         self._happened += len(effects)
 
     async def trouble(self, kind: StreamTrouble) -> None:
         """Of the user stream that is open now."""
         self._listening.clear()
-        answer = await self._tell_venue("POST", "happenings", Happenings(user_streams=kind).model_dump_json())
-        if not answer["streams"]:
-            raise RuntimeError(f"no user stream was open that could {kind.value}")
+        await self._strings.trouble(kind)
         self._happened += 1
 
     def grain(self, symbol: str) -> Grain:
@@ -180,13 +178,11 @@ class Stage:
 
     async def untouched(self) -> list[str]:
         """The script's rules that had nothing to touch."""
-        answer = await self._tell_venue("GET", "misbehaviour", "")
-        return list(answer["untouched"])
+        return await self._strings.untouched()
 
     async def faults(self) -> int:
         """What the venue did that a good one does not: requests and messages touched, and what it was made to do."""
-        answer = await self._tell_venue("GET", "misbehaviour", "")
-        return int(answer["touched"]) + self._happened
+        return await self._strings.touched() + self._happened
 
     async def listening(self) -> None:
         """Returns once the user stream is up again after the last trouble, and what was missed is fetched."""
@@ -270,16 +266,6 @@ class Stage:
 
     async def _resting_ticks(self, symbol: str) -> int:
         return Scale.of(self.grain(symbol)).ticks_down(await self.port.mark_price(symbol) * _BELOW_MARKET)
-
-    async def _tell_venue(self, method: str, what: str, body: str) -> dict[str, Any]:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.request(method, f"{self._address}/paper/v1/{what}", data=body) as answer,
-        ):
-            if answer.status != 200:
-                raise RuntimeError(f"the venue could not be told to {what}: {await answer.text()}")
-            told: dict[str, Any] = await answer.json()
-            return told
 
 
 def order_id(number: int) -> str:

@@ -14,20 +14,20 @@ from decimal import Decimal
 from connector.ccxt_adapter.binance_words import SIDES, STATUSES, TIMES_IN_FORCE, TYPES, reason_of
 from connector.port import OrderReport, OrderRequest, VenueFill, VenueOrder
 from reliability.simulation.history import BookedFill, BookedOrder, OrderState
-from topics.scale import Scale
-from topics.v1.account_pb2 import AccountPosition, AccountUpdate, Balance
-from topics.v1.instruments_pb2 import INSTRUMENT_KIND_LINEAR_PERPETUAL, Instrument
+from reliability.simulation.venue_views import funding_payment, instrument_of, new_in_books, state_as_of, told
+from topics.v1.account_pb2 import AccountPosition, AccountUpdate, Balance, FundingPayment
 from topics.v1.market_pb2 import Quote
 from topics.v1.orders_pb2 import Fill
 from venue.engine import Engine, EngineSettings
 from venue.errors import Refusal, cancel_rejected
-from venue.events import AccountChanged, Event, OrderRefused, OrderUpdated
+from venue.events import AccountChanged, Event, FundingPaid, OrderRefused, OrderUpdated
 from venue.instruments import Instrument as Listing
-from venue.orders import Order, OrderType, PlaceOrder, Side, TimeInForce
+from venue.orders import OrderType, PlaceOrder, Side, TimeInForce
 
 _SIDE: dict[int, Side] = {number: Side(word) for word, number in SIDES.items()}
 _TYPE: dict[int, OrderType] = {number: OrderType(word) for word, number in TYPES.items()}
 _TIME_IN_FORCE: dict[int, TimeInForce] = {number: TimeInForce(word) for word, number in TIMES_IN_FORCE.items()}
+SETTINGS = EngineSettings(initial_balance=Decimal(1_000_000))
 OLDEST_READ_S = 2.0
 
 
@@ -59,13 +59,15 @@ class VenueBooks:
         start_ms: int,
         now_s: Callable[[], float],
         tell: Callable[[Frame], None],
+        settings: EngineSettings = SETTINGS,
     ) -> None:
         self.name = name
         self.account = account
-        self.instruments = {listing.symbol: _instrument(name, listing) for listing in listings}
-        self.engine = Engine(listings, EngineSettings(initial_balance=Decimal(1_000_000)))
+        self.instruments = {listing.symbol: instrument_of(name, listing) for listing in listings}
+        self.engine = Engine(listings, settings)
         self.orders: dict[str, BookedOrder] = {}
         self.fills: list[BookedFill] = []
+        self.payments: list[FundingPayment] = []
         self._start_ms = start_ms
         self._now_s = now_s
         self._tell = tell
@@ -98,7 +100,7 @@ class VenueBooks:
         self._book(events)
         updates = [event for event in events if isinstance(event, OrderUpdated)]
         mine = [it for it in updates if it.order.client_order_id == request.client_order_id]
-        return _told(mine[0 if told_at_once else -1].order)
+        return told(mine[0 if told_at_once else -1].order)
 
     def cancel(self, symbol: str, client_order_id: str, venue_order_id: str) -> VenueOrder:
         """Raises `Refusal` -2011."""
@@ -106,7 +108,7 @@ class VenueBooks:
         if order is None:
             raise cancel_rejected()
         self._book(self.engine.cancel(order.order_id, self.now_ms))
-        return _told(order)
+        return told(order)
 
     def cancel_all(self, symbol: str) -> None:
         self._book(self.engine.cancel_all(symbol, self.now_ms))
@@ -121,7 +123,7 @@ class VenueBooks:
         """By client order id: the open one, else the newest that had it."""
         known = self.orders.get(venue_order_id)
         candidates = [known] if known else self._by_client_id.get(client_order_id, []) if client_order_id else []
-        seen = [(it, state) for it in candidates if it.symbol == symbol and (state := _as_of(it, as_of_s))]
+        seen = [(it, state) for it in candidates if it.symbol == symbol and (state := state_as_of(it, as_of_s))]
         if not seen:
             return None
         live = [(it, state) for it, state in seen if state.status in _LIVE]
@@ -132,14 +134,14 @@ class VenueBooks:
         recent = self._recent[symbol]
         for venue_order_id in [key for key, it in recent.items() if self._is_past(it)]:
             del recent[venue_order_id]
-        states = [(it, state) for it in recent.values() if (state := _as_of(it, as_of_s))]
+        states = [(it, state) for it in recent.values() if (state := state_as_of(it, as_of_s))]
         return [self._view(it, state) for it, state in states if state.status in _LIVE]
 
     def orders_since(self, symbol: str, since_ms: int, as_of_s: float) -> list[VenueOrder]:
         """Taken since then by the venue's clock, or a moment before, oldest first."""
         oldest_s = (since_ms - self._start_ms) / 1000 - OLDEST_READ_S
         mine = (it for it in self.orders.values() if it.symbol == symbol and it.accepted_s >= oldest_s)
-        return [self._view(it, state) for it in mine if (state := _as_of(it, as_of_s))]
+        return [self._view(it, state) for it in mine if (state := state_as_of(it, as_of_s))]
 
     def executions(self, symbol: str, since_trade_id: str, as_of_s: float) -> list[VenueFill]:
         newest = int(since_trade_id or 0)
@@ -176,6 +178,8 @@ class VenueBooks:
         for event in events:
             if isinstance(event, OrderUpdated):
                 self._tell(Frame(reports=self._booked(event)))
+            elif isinstance(event, FundingPaid):
+                self.payments.append(funding_payment(event))
             elif isinstance(event, AccountChanged):
                 self._tell(Frame(account=self._changed(event)))
 
@@ -184,12 +188,12 @@ class VenueBooks:
         key = str(order.order_id)
         booked = self.orders.get(key)
         if booked is None:
-            booked = self.orders[key] = _new(order)
+            booked = self.orders[key] = new_in_books(order)
             self._by_client_id[order.client_order_id].append(booked)
             self._recent[order.symbol][key] = booked
         booked.states.append(OrderState(now_s, STATUSES[order.status], order.filled))
         if event.fill is None:
-            return (_told(order),)
+            return (told(order),)
         executed = event.fill
         self.fills.append(
             BookedFill(
@@ -216,7 +220,7 @@ class VenueBooks:
         )
         side = SIDES[executed.side]
         self._fills[order.symbol].append((now_s, VenueFill(order.symbol, "", key, side, fill)))
-        return VenueFill(order.symbol, order.client_order_id, key, side, fill), _told(order)
+        return VenueFill(order.symbol, order.client_order_id, key, side, fill), told(order)
 
     def _changed(self, event: AccountChanged) -> AccountUpdate:
         symbol, position = event.position.symbol, event.position
@@ -229,6 +233,7 @@ class VenueBooks:
             time_ms=event.time_ms,
             balances=[Balance(asset="USDT", wallet_balance=format(event.wallet_balance, "f"))],
             positions=[self._position(symbol, position.lots, position.entry_price)],
+            funding_payments=self.payments[-1:] if event.reason == "FUNDING_FEE" else [],
         )
 
     def _held(self, symbol: str, as_of_s: float) -> _Holding:
@@ -270,62 +275,3 @@ class VenueBooks:
 
 
 _LIVE = frozenset({STATUSES["NEW"], STATUSES["PARTIALLY_FILLED"]})
-
-
-def _as_of(order: BookedOrder, as_of_s: float) -> OrderState | None:
-    for state in reversed(order.states):
-        if state.at_s <= as_of_s:
-            return state
-    return None
-
-
-def _new(order: Order) -> BookedOrder:
-    return BookedOrder(
-        venue_order_id=str(order.order_id),
-        client_order_id=order.client_order_id,
-        symbol=order.symbol,
-        side=SIDES[order.side],
-        type=TYPES[order.type],
-        time_in_force=TIMES_IN_FORCE[order.time_in_force],
-        reduce_only=order.reduce_only,
-        price_ticks=order.price,
-        quantity_lots=order.quantity,
-    )
-
-
-def _told(order: Order) -> VenueOrder:
-    status, time_in_force = STATUSES[order.status], TIMES_IN_FORCE[order.time_in_force]
-    code, reason = reason_of(status, time_in_force, executed=order.filled > 0)
-    return VenueOrder(
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-        venue_order_id=str(order.order_id),
-        side=SIDES[order.side],
-        type=TYPES[order.type],
-        time_in_force=time_in_force,
-        reduce_only=order.reduce_only,
-        price_ticks=order.price,
-        quantity_lots=order.quantity,
-        filled_lots=order.filled,
-        status=status,
-        time_ms=order.update_time_ms,
-        reason_code=code,
-        reason=reason,
-    )
-
-
-def _instrument(venue: str, listing: Listing) -> Instrument:
-    return Instrument(
-        venue=venue,
-        symbol=listing.symbol,
-        base_asset=listing.base_asset,
-        quote_asset=listing.quote_asset,
-        margin_asset=listing.quote_asset,
-        kind=INSTRUMENT_KIND_LINEAR_PERPETUAL,
-        grain=Scale(listing.tick_size, listing.lot_size).grain,
-        min_notional=format(listing.min_notional, "f"),
-        min_quantity_lots=listing.lots(listing.min_quantity),
-        max_quantity_lots=listing.lots(listing.max_quantity),
-        contract_size="1",
-        trading=True,
-    )

@@ -6,11 +6,11 @@ from decimal import Decimal
 from agents.domain import grid as rules
 from agents.domain.grid_state import GridParameters
 from agents.domain.outputs import Cancel, Output, Place
-from benchmarks.engine_port import MID_TICKS, EnginePort
 from connector.gateway.gateway import Gateway
 from connector.gateway.memory_ledger import MemoryLedger
 from connector.gateway.settings import RiskLimits
 from connector.port import OrderRequest, VenueFill
+from reliability.engine_port import MID_TICKS, EnginePort
 from tests.unit.agents.grid_history import History, activate
 from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, SIDE_SELL, TIME_IN_FORCE_POST_ONLY
 from topics.v1.instruments_pb2 import Instrument

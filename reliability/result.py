@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,10 +25,20 @@ class TrialError(TapelineError):
     """A trial could not be carried out; it says nothing about the product."""
 
 
-class Result(BaseModel):
-    """One trial's outcome. `violations` counts broken promises and must be 0; `faults` counts what was done to it."""
+class Dated(BaseModel):
+    """A result says when it was got, and of which code."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    date: str = Field(default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+    commit: str = Field(default_factory=lambda: commit(REPOSITORY))
+
+
+ResultT = TypeVar("ResultT", bound=BaseModel)
+
+
+class Result(Dated):
+    """One trial's outcome. `violations` counts broken promises and must be 0; `faults` counts what was done to it."""
 
     scenario: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="kebab case, one part of the page each")
     title: str
@@ -39,8 +50,6 @@ class Result(BaseModel):
     notes: list[str] = Field(default_factory=list, description="sentences; first of all each violation")
     about: str = Field("", description="what the trial does and how it judges, a paragraph")
     seconds: float = Field(ge=0)
-    date: str = Field(default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
-    commit: str = Field(default_factory=lambda: commit(REPOSITORY))
 
     @property
     def good(self) -> bool:
@@ -50,10 +59,15 @@ class Result(BaseModel):
 
 def load(file: Path = JSON_FILE) -> list[Result]:
     """The results kept so far, none where there is no file. Raises TrialError for a file that is something else."""
+    return load_entries(file, Result)
+
+
+def load_entries(file: Path, kind: type[ResultT]) -> list[ResultT]:
+    """As `load`, of another kind of results."""
     if not file.exists():
         return []
     try:
-        return [Result.model_validate(entry) for entry in json.loads(file.read_text())["results"]]
+        return [kind.model_validate(entry) for entry in json.loads(file.read_text())["results"]]
     except (ValueError, KeyError, TypeError) as error:
         raise TrialError(f"{file} does not hold trial results ({error}); restore it from git, or delete it") from error
 
@@ -67,5 +81,9 @@ def merge(before: Iterable[Result], new: Iterable[Result], order: Sequence[str] 
 
 def save(results: Iterable[Result], file: Path = JSON_FILE) -> None:
     """Writes exactly these."""
-    document = {"results": [result.model_dump() for result in results]}
+    save_entries(results, file)
+
+
+def save_entries(results: Iterable[BaseModel], file: Path) -> None:
+    document = {"results": [result.model_dump(mode="json") for result in results]}
     file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")

@@ -178,7 +178,9 @@ class MemoryLedger:
         return killed
 
     def _change(self, client_order_id: str, order: Order, *, settled: bool) -> None:
-        known = self._database.orders[client_order_id]
+        known = self._database.orders.get(client_order_id)
+        if known is None:
+            return  # nothing was claimed: no row to change
         cancel_requested = known.cancel_requested or order.cancel_requested
         self._database.orders[client_order_id] = replace(order, cancel_requested=cancel_requested)
         if settled:

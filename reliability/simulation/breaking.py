@@ -6,8 +6,9 @@ Each kind of fault is one method; which seed has which is for `faults` to draw.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from aiokafka import ConsumerRecord
@@ -19,28 +20,31 @@ from reliability.simulation.machines import Machine
 from reliability.simulation.operator_wishes import Operator
 from reliability.simulation.sim_ledger import Database
 from reliability.simulation.streams import Streams
+from reliability.simulation.weather import Weather
 from reliability.simulation.wire import VenueState
 from topics.catalogue import GRID_STATE, TOPICS
 from topics.memory_log import MemoryBroker
 from topics.v1.state_pb2 import AgentState
 
 _BETWEEN_WRITES_S = 0.003
+_REBALANCES_APART_S = 2.0
 
 
 @dataclass(slots=True)
 class Breaker:
-    """What can break. `machines` by name; `streams` are those connected now. `ambushes`: kills that wait."""
+    """What can break. `machines` by name; `streams` are those connected now. `ambushes`: kills that wait, by kind."""
 
     loop: VirtualLoop
     machines: Mapping[str, Machine]
     broker: MemoryBroker
+    weather: Weather
     database: Database
     venue: VenueState
     streams: list[Streams]
     group: Group
     operator: Operator
     random: Random
-    ambushes: int = 0
+    ambushes: Counter[str] = field(default_factory=Counter)
 
     def handlers(self) -> dict[str, Callable[[Moment], Awaitable[None]]]:
         return {
@@ -55,9 +59,12 @@ class Breaker:
             "unreachable": self._unreachable,
             "cut streams": self._cut_streams,
             "zombie in back-off": self._zombie_in_back_off,
+            "crash in an outage": self._crash_in_outage,
             "kill after a state": self._ambush,
+            "kill after rows": self._ambush,
             "pause": self._pause,
             "rebalance": self._rebalance,
+            "rebalance under load": self._rebalance_under_load,
             "compact": self._compact,
             "kill switch": self._kill_switch,
         }
@@ -70,7 +77,8 @@ class Breaker:
     def mend(self) -> None:
         """Everything, at once; nothing planned happens any more."""
         self.broker.come_up()
-        self.ambushes = 0
+        self.ambushes.clear()
+        self.weather.burdened = False
         self.database.available = True
         self.venue.maintenance = self.venue.limiting = self.venue.unreachable = False
         for machine in self.machines.values():
@@ -111,18 +119,36 @@ class Breaker:
         self.venue.limiting = False
         await suspended
 
-    async def _ambush(self, _moment: Moment) -> None:
-        """The next worker whose state holds something to send ends between the state and what it sends."""
-        self.ambushes += 1
+    async def _crash_in_outage(self, moment: Moment) -> None:
+        """What the gateway has under way stands still, then it is killed; the outage may outlast its next start."""
+        outages = {"log": self._log_down, "ledger": self._ledger_down, "venue": self._unreachable}
+        outage = asyncio.ensure_future(outages[moment.target](moment))
+        await asyncio.sleep(self.random.uniform(0.0, moment.for_s))
+        life = self.machines["gateway"].life
+        if life is not None:
+            self.machines["gateway"].kill(life)
+        await outage
+
+    async def _ambush(self, moment: Moment) -> None:
+        """After a state: the next worker whose state holds something to send ends between the state and what it sends.
+        After rows: the projector ends around its next commit."""
+        self.ambushes[moment.kind] += 1
+
+    def rows_written(self, writer: str) -> None:
+        """The projections' database has made a commit."""
+        self._spring("kill after rows", writer)
 
     def written(self, record: ConsumerRecord, writer: str) -> None:
         """The log has a new record."""
-        if not self.ambushes or record.topic != GRID_STATE.name:
-            return
-        life = self.machines[writer.split("/", 1)[0]].life
-        if life is not None and writer.startswith(f"{life.told.name}/") and AgentState.FromString(record.value).outbox:
-            self.ambushes -= 1
-            machine = self.machines[writer.split("/", 1)[0]]
+        if record.topic == GRID_STATE.name and AgentState.FromString(record.value).outbox:
+            self._spring("kill after a state", writer)
+
+    def _spring(self, ambush: str, writer: str) -> None:
+        """Kills the writer within the time its next write takes, if such a kill waits and it is the present life."""
+        machine = self.machines.get(writer.split("/", 1)[0])
+        life = machine.life if machine else None
+        if self.ambushes[ambush] and machine and life and f"{writer}/".startswith(f"{life.told.name}/"):
+            self.ambushes[ambush] -= 1
             self.loop.outside_later(self.random.uniform(0.0, _BETWEEN_WRITES_S), machine.kill, life)
 
     async def _pause(self, moment: Moment) -> None:
@@ -138,6 +164,15 @@ class Breaker:
         self.group.rebalance()
         await asyncio.sleep(moment.for_s)
         self.group.rebalance()
+
+    async def _rebalance_under_load(self, moment: Moment) -> None:
+        """The log is slow, so that states load slowly; partitions change hands again and again meanwhile."""
+        self.weather.burdened = True
+        until_s = self.loop.time() + moment.for_s
+        while self.loop.time() < until_s:
+            self.group.rebalance()
+            await asyncio.sleep(self.random.uniform(0.0, _REBALANCES_APART_S))
+        self.weather.burdened = False
 
     async def _compact(self, _moment: Moment) -> None:
         for topic in TOPICS:

@@ -62,7 +62,11 @@ def draw(seed: int, *, intents: int = 210) -> Plan:
     agents = random.choice((0, 0, 0, 0, 0, 1, 2, 3))  # most seeds are about the gateway, which is cheaper to simulate
     projector = random.random() < 0.25
     cast = {"", "gateway", *(("agents",) if agents else ()), *(("projector",) if projector else ())}
-    broken = [*_moments(random, heat, cast), *_zombie_in_back_off(random), *_kill_switch(random)]
+    broken = [*_moments(random, heat, cast, _KINDS), *_zombie_in_back_off(random), *_kill_switch(random)]
+    broken += _moments(_stream(seed, "ambushes"), heat, cast, _AMBUSHES)
+    broken += _crash_in_outage(_stream(seed, "crash in an outage"))
+    if all(moment.kind != "kill switch" for moment in broken):
+        broken += _kill_in_ledger(_stream(seed, "kill in the ledger"))
     moments = sorted(broken, key=lambda it: it.at_s)
     return Plan(
         rates=_rates(random, heat),
@@ -75,6 +79,11 @@ def draw(seed: int, *, intents: int = 210) -> Plan:
         projector=projector,
         others=random.choice((0, 0, 6)),
     )
+
+
+def _stream(seed: int, purpose: str) -> Random:
+    """One for each purpose that was added: what the other draws of a seed gave stays as it was."""
+    return Random(f"{seed}/plan/{purpose}")  # noqa: S311  a simulation, not a secret
 
 
 def _rates(random: Random, heat: float) -> Rates:
@@ -124,7 +133,25 @@ def _kill_switch(random: Random) -> list[Moment]:
     return [Moment(at_s=random.uniform(2.0, STORM_S), kind="kill switch", for_s=for_s, target=target)]
 
 
-_KINDS: tuple[tuple[str, str, float, float], ...] = (
+def _crash_in_outage(random: Random) -> list[Moment]:
+    """In one seed of five: what the gateway has under way gets no further, and then it is killed."""
+    if random.random() >= 1 / 5:
+        return []
+    for_s = random.uniform(0.2, 4.0)
+    target = random.choice(("log", "log", "ledger", "venue"))
+    return [Moment(at_s=random.uniform(2.0, STORM_S - 5.0), kind="crash in an outage", for_s=for_s, target=target)]
+
+
+def _kill_in_ledger(random: Random) -> list[Moment]:
+    """In one seed of ten that has no kill switch yet."""
+    if random.random() >= 1 / 10:
+        return []
+    for_s = random.choice((0.0, random.uniform(1.0, 12.0)))
+    return [Moment(at_s=random.uniform(2.0, STORM_S), kind="kill switch", for_s=for_s, target="ledger")]
+
+
+_Kinds = tuple[tuple[str, str, float, float], ...]
+_KINDS: _Kinds = (
     # kind, of which process, how many in a seed on average at heat 1, longest duration in seconds
     ("kill", "gateway", 1.5, 0.0),
     ("stop", "gateway", 0.2, 0.0),
@@ -144,10 +171,14 @@ _KINDS: tuple[tuple[str, str, float, float], ...] = (
     ("kill", "projector", 0.5, 0.0),
     ("zombie", "projector", 0.2, 3.0),
 )
+_AMBUSHES: _Kinds = (
+    ("kill after rows", "projector", 1.5, 0.0),
+    ("rebalance under load", "agents", 0.7, 8.0),
+)
 _CLOCK_JUMPS_S = (-4.0, -0.9, -0.3, 0.2, 0.9, 3.0)
 
 
-def _moments(random: Random, heat: float, cast: set[str]) -> list[Moment]:
+def _moments(random: Random, heat: float, cast: set[str], kinds: _Kinds) -> list[Moment]:
     return [
         Moment(
             at_s=random.uniform(0.5, STORM_S - 1.0),
@@ -157,7 +188,7 @@ def _moments(random: Random, heat: float, cast: set[str]) -> list[Moment]:
             steps=random.randrange(1, 400),
             amount=random.choice(_CLOCK_JUMPS_S) if kind == "clock jump" else 0.0,
         )
-        for kind, target, often, longest_s in _KINDS
+        for kind, target, often, longest_s in kinds
         for _ in range(sum(random.random() < often * heat / 3 for _ in range(3)))
         if target in cast
     ]

@@ -29,13 +29,23 @@ _MOST_RECORDS = 500
 
 
 class SimulatedStore:
-    """See `projections.projector.Store`: the rows in memory behind a connection that takes time."""
+    """See `projections.projector.Store`: rows in memory behind a connection that takes time. `on_commit` hears whose
+    commit has come through."""
 
-    def __init__(self, database: MemoryRows, loop: VirtualLoop, weather: Weather, process: Process) -> None:
+    def __init__(
+        self,
+        database: MemoryRows,
+        loop: VirtualLoop,
+        weather: Weather,
+        process: Process,
+        *,
+        on_commit: Callable[[str], None],
+    ) -> None:
         self._store = MemoryStore(database)
         self._loop = loop
         self._weather = weather
         self._process = process
+        self._on_commit = on_commit
         self._random = weather.stream(f"store/{process.name}")
         self.epoch = self._store.epoch
 
@@ -63,6 +73,8 @@ class SimulatedStore:
         if happens:
             done = _run(work())
             error = error if fails else done
+            if done is None:
+                self._on_commit(self._process.name)
         self._loop.outside_later(quick_s(self._random, 0.001), _deliver, future, error)
 
 

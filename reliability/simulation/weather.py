@@ -37,11 +37,12 @@ class Rates:
 
 
 class Weather:
-    """`faults` counts what happened, by name."""
+    """`faults` counts what happened, by name. `burdened`: the brokers write slowly, and read as ever."""
 
     def __init__(self, seed: int, rates: Rates) -> None:
         self.faults: Counter[str] = Counter()
         self.rates = rates
+        self.burdened = False
         self._seed = seed
 
     def stream(self, purpose: str) -> Random:
@@ -73,12 +74,12 @@ class LogConditions(Conditions):
     def way_in_s(self) -> float:
         if self._weather.strikes(self._random, self._weather.rates.log_slow, "log slow"):
             return self._random.uniform(0.05, 2.0)
-        return quick_s(self._random, 0.001)
+        return self._write_s()
 
     def way_back_s(self) -> float:
         if self._weather.strikes(self._random, self._weather.rates.log_slow, "log slow to acknowledge"):
             return self._random.uniform(0.05, 2.0)
-        return quick_s(self._random, 0.001)
+        return self._write_s()
 
     def fetch_s(self) -> float:
         return quick_s(self._random, 0.001)
@@ -90,6 +91,9 @@ class LogConditions(Conditions):
 
     def holds_back(self) -> bool:
         return self._random.random() < 0.3
+
+    def _write_s(self) -> float:
+        return quick_s(self._random, 0.3 if self._weather.burdened else 0.001)
 
 
 Later = Callable[..., object]

@@ -131,7 +131,16 @@ class World:
             f"{VENUE}:{ACCOUNT}",
         )
         self.breaker = Breaker(
-            loop, self.machines, self.broker, self.database, self.state, self.streams, self.group, operator, self.random
+            loop,
+            self.machines,
+            self.broker,
+            self.weather,
+            self.database,
+            self.state,
+            self.streams,
+            self.group,
+            operator,
+            self.random,
         )
 
     def run(self) -> History:
@@ -264,7 +273,9 @@ class World:
         log = MemoryLog(self.broker, LogConditions(self.weather, told.name))
         body = ProjectorProcess(
             log,
-            lambda: SimulatedStore(self.rows, self.loop, self.weather, process),
+            lambda: SimulatedStore(
+                self.rows, self.loop, self.weather, process, on_commit=self.breaker.rows_written
+            ),
             on_ready=partial(self._ready, told),
         )
         return log, body, body.serve(), lambda: None

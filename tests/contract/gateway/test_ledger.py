@@ -83,6 +83,16 @@ async def test_the_same_venue_order_id_on_two_symbols_is_two_orders(new_ledger: 
     await ledger.close()
 
 
+async def test_a_change_of_an_order_that_nobody_claimed_changes_nothing(new_ledger: NewLedger) -> None:
+    """WF-2: a claim alone makes a row."""
+    ledger = await started(new_ledger)
+    unclaimed, _ = after(order(1), report(request(1)))
+    await ledger.commit(Batch(changes={unclaimed.id: unclaimed}, marks={SYMBOL: "t1"}))
+    assert await ledger.find(client_order_id=ours(1)) == []
+    assert await ledger.fill_marks() == {SYMBOL: "t1"}
+    await ledger.close()
+
+
 async def test_unsettled_is_all_that_a_start_must_look_at(new_ledger: NewLedger) -> None:
     """ORD-6: open, unanswered, awaiting fills, or denied without the log knowing; ended and complete ones are not."""
     ledger = await started(new_ledger)

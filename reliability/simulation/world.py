@@ -273,9 +273,7 @@ class World:
         log = MemoryLog(self.broker, LogConditions(self.weather, told.name))
         body = ProjectorProcess(
             log,
-            lambda: SimulatedStore(
-                self.rows, self.loop, self.weather, process, on_commit=self.breaker.rows_written
-            ),
+            lambda: SimulatedStore(self.rows, self.loop, self.weather, process, on_commit=self.breaker.rows_written),
             on_ready=partial(self._ready, told),
         )
         return log, body, body.serve(), lambda: None

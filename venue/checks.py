@@ -66,15 +66,18 @@ def check_post_only(command: PlaceOrder, book: Book) -> None:
     """Refuse a post-only order that would execute on arrival (ORD-9)."""
     if command.time_in_force is not TimeInForce.GTX or command.type is not OrderType.LIMIT:
         return
-    if command.side is Side.BUY:
-        crosses = (book.ask and command.price >= book.ask) or command.price >= book.best_own_ask
-    else:
-        crosses = command.price <= max(book.bid, book.best_own_bid)
-    if crosses:
+    if crosses(command, book):
         raise Refusal(
             -5022,
             "Due to the order could not be executed as maker, the Post Only order will be rejected.",
         )
+
+
+def crosses(command: PlaceOrder, book: Book) -> bool:
+    """Whether a limit order would meet the market or one of our own orders on arrival."""
+    if command.side is Side.BUY:
+        return bool(book.ask and command.price >= book.ask) or command.price >= book.best_own_ask
+    return command.price <= max(book.bid, book.best_own_bid)
 
 
 def check_reduce_only(command: PlaceOrder, account: Account) -> None:

@@ -1,5 +1,7 @@
 """The matching engine: commands and market inputs in, events out. Pure and deterministic: no I/O, clock or random.
 
+It matches the books of every product; whether an account may trade and what a trade does to it is its clearing's.
+
 It serves the paper venue, tests, the simulator and backtests alike (DESIGN: paper trading is real trading).
 
 Matching rules (ORD-1, ORD-4, ORD-7, ORD-9):
@@ -14,20 +16,19 @@ The same inputs in the same order give the same events and ids. Must not: write,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import takewhile
 
-from venue import checks
-from venue.account import Account, Position, money
+from venue.account import Account, money
 from venue.book import Book
+from venue.clearing import Clearing, Trade
 from venue.errors import Refusal, cancel_rejected, unknown_order, unknown_symbol
-from venue.events import AccountChanged, Event, Execution, Fill, FundingPaid, OrderRefused, OrderUpdated
-from venue.instruments import Instrument
+from venue.events import Event, Execution, Fill, FundingPaid, OrderRefused, OrderUpdated
+from venue.instruments import Instrument, Product
 from venue.orders import Order, OrderStatus, OrderType, PlaceOrder, Side, TimeInForce
-
-NOTHING: Sequence[Event] = ()
+from venue.perpetual import NOTHING, PerpetualClearing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,29 @@ class EngineSettings:
 
 
 class Engine:
-    """All books of one account. Quantities are lots, prices ticks, times epoch milliseconds."""
+    """All books of one owner. Quantities are lots, prices ticks, times epoch milliseconds.
 
-    def __init__(self, instruments: Iterable[Instrument], settings: EngineSettings) -> None:
+    `account` is the USDⓈ-M one; `clearings` are those of the other products that `instruments` has.
+    """
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        settings: EngineSettings,
+        clearings: Mapping[Product, Clearing] | None = None,
+    ) -> None:
         self.settings = settings
         self.account = Account(settings.initial_balance)
         self.books = {instrument.symbol: Book(instrument) for instrument in instruments}
+        self.perpetuals = PerpetualClearing(
+            self.account,
+            {name: book for name, book in self.books.items() if book.instrument.product is Product.PERPETUAL},
+            maker_fee_rate=settings.maker_fee_rate,
+            taker_fee_rate=settings.taker_fee_rate,
+            leverage=settings.leverage,
+        )
+        by_product = {Product.PERPETUAL: self.perpetuals, **(clearings or {})}
+        self._clearings = {name: by_product[book.instrument.product] for name, book in self.books.items()}
         self.next_order_id = 1
         self.next_trade_id = 1
         self.next_funding_id = 1
@@ -63,6 +81,7 @@ class Engine:
             return [OrderRefused(refusal.code, refusal.message, command.client_order_id)]
         order = self._new_order(command, time_ms)
         events: list[Event] = [OrderUpdated(Execution.NEW, order.snapshot())]
+        events.extend(self._clearings[command.symbol].admit(order, command, book))
         if command.type is OrderType.MARKET or command.time_in_force is not TimeInForce.GTX:
             self._take(order, book, time_ms, events)
         if order.remaining and order.is_open:
@@ -90,8 +109,9 @@ class Engine:
     def fill(self, order_id: int, lots: int, time_ms: int) -> Sequence[Event]:
         """A counterparty for this one resting order, as maker at its price. Raises `Refusal` -2013, -2011."""
         order = self._resting(order_id)
-        if not 0 < lots <= self._allowed(order):
-            raise Refusal(-2011, f"Order {order_id} cannot fill {lots} lots, it has {self._allowed(order)} left.")
+        allowed = self._clearings[order.symbol].allowed(order)
+        if not 0 < lots <= allowed:
+            raise Refusal(-2011, f"Order {order_id} cannot fill {lots} lots, it has {allowed} left.")
         events: list[Event] = []
         self._execute(order, self.books[order.symbol], order.price, lots, time_ms, events, maker=True)
         return events
@@ -160,7 +180,7 @@ class Engine:
         self.account.wallet_balance += amount
         paid = FundingPaid(self.next_funding_id, symbol, rate, mark, amount, time_ms)
         self.next_funding_id += 1
-        return [paid, self._account_changed("FUNDING_FEE", position, amount, time_ms)]
+        return [paid, self.perpetuals.account_changed("FUNDING_FEE", position, amount, time_ms)]
 
     # --- questions ------------------------------------------------------------------------------------
 
@@ -194,14 +214,8 @@ class Engine:
 
     def _check(self, command: PlaceOrder) -> Book:
         book = self.book(command.symbol)
-        checks.check_filters(command, book)
-        if (command.symbol, command.client_order_id) in self.open_by_client_id:
-            raise Refusal(-4116, "ClientOrderId is duplicated.")
-        if len(book.bids) + len(book.asks) >= book.instrument.max_open_orders:
-            raise Refusal(-2025, "Reach max open order limit.")
-        checks.check_reduce_only(command, self.account)
-        checks.check_post_only(command, book)
-        checks.check_margin(command, book, self.books, self.account, self.settings.leverage)
+        duplicate = (command.symbol, command.client_order_id) in self.open_by_client_id
+        self._clearings[command.symbol].check(command, book, duplicate=duplicate)
         return book
 
     def _new_order(self, command: PlaceOrder, time_ms: int) -> Order:
@@ -230,7 +244,7 @@ class Engine:
         buying = order.is_buy
         levels = book.levels(asks=buying)
         reachable = list(takewhile(lambda level: _within_limit(order, level[0]), levels))
-        allowed = self._allowed(order)
+        allowed = self._clearings[order.symbol].allowed(order)
         if order.time_in_force is TimeInForce.FOK and sum(lots for _, lots in reachable) < allowed:
             return
         for price, lots in reachable:
@@ -244,7 +258,8 @@ class Engine:
 
     def _rest_or_expire(self, order: Order, book: Book, time_ms: int, events: list[Event]) -> None:
         rests = order.type is OrderType.LIMIT and order.time_in_force in (TimeInForce.GTC, TimeInForce.GTX)
-        if rests and not (order.reduce_only and not self._allowed(order)):
+        clearing = self._clearings[order.symbol]
+        if rests and not (order.reduce_only and not clearing.allowed(order)):
             self._expire_own_in_the_way(book, order.price, time_ms, events, buying=order.is_buy)
             self._register(order)
             book.rest(order)
@@ -252,6 +267,7 @@ class Engine:
         order.status = OrderStatus.EXPIRED
         order.update_time_ms = time_ms
         events.append(OrderUpdated(Execution.EXPIRED, order.snapshot()))
+        events.extend(clearing.closed(order, book))
 
     def _expire_own_in_the_way(
         self, book: Book, price: int, time_ms: int, events: list[Event], *, buying: bool
@@ -264,37 +280,23 @@ class Engine:
         self, book: Book, resting: list[Order], price: int, available: int, time_ms: int, events: list[Event]
     ) -> int:
         """Fill resting orders that `price` reaches, best and oldest first; returns the lots filled."""
-        left = available
+        left, clearing = available, self._clearings[book.instrument.symbol]
         while left and resting and _reached(resting[0], price):
             order = resting[0]
-            lots = min(left, self._allowed(order))
+            lots = min(left, clearing.allowed(order))
             self._execute(order, book, order.price, lots, time_ms, events, maker=True)
             left -= lots
         return available - left
 
-    def _allowed(self, order: Order) -> int:
-        """Lots an order may still trade: a reduce-only order never more than the position it reduces."""
-        if not order.reduce_only:
-            return order.remaining
-        lots = self.account.position(order.symbol).lots
-        reducible = -lots if order.is_buy else lots
-        return max(0, min(order.remaining, reducible))
-
     def _execute(
         self, order: Order, book: Book, price: int, lots: int, time_ms: int, events: list[Event], *, maker: bool
     ) -> None:
-        instrument = book.instrument
         order.filled += lots
         order.filled_value += price * lots
         order.update_time_ms = time_ms
         order.status = OrderStatus.PARTIALLY_FILLED if order.remaining else OrderStatus.FILLED
-        position = self.account.position(order.symbol)
-        position.update_time_ms = time_ms
-        signed = lots if order.is_buy else -lots
-        realized = position.fill(signed, instrument.price(price), instrument.lot_size)
-        rate = self.settings.maker_fee_rate if maker else self.settings.taker_fee_rate
-        fee = money(price * lots * instrument.lot_value * rate)
-        self.account.wallet_balance += realized - fee
+        trade = Trade(self.next_trade_id, price, lots, maker, time_ms)
+        settled = self._clearings[order.symbol].settle(order, book, trade)
         fill = Fill(
             trade_id=self.next_trade_id,
             order_id=order.order_id,
@@ -303,8 +305,9 @@ class Engine:
             side=order.side,
             price=price,
             quantity=lots,
-            fee=fee,
-            realized_pnl=realized,
+            fee=settled.fee,
+            fee_asset=settled.fee_asset,
+            realized_pnl=settled.realized_pnl,
             maker=maker,
             time_ms=time_ms,
         )
@@ -315,31 +318,31 @@ class Engine:
                 book.remove(order)
                 self._forget(order)
         events.append(OrderUpdated(Execution.TRADE, order.snapshot(), fill))
-        events.append(self._account_changed("ORDER", position, realized - fee, time_ms))
+        events.extend(settled.events)
         if book.reduce_only_orders:
             self._expire_reduce_only(book, time_ms, events)
 
     def _expire_reduce_only(self, book: Book, time_ms: int, events: list[Event]) -> None:
         """Resting reduce-only orders with nothing left to reduce expire at once."""
+        clearing = self._clearings[book.instrument.symbol]
         for order in book.open_orders():
-            if order.reduce_only and not self._allowed(order):
+            if order.reduce_only and not clearing.allowed(order):
                 self._close(order, OrderStatus.EXPIRED, Execution.EXPIRED, time_ms, events)
 
     def _close(
         self, order: Order, status: OrderStatus, execution: Execution, time_ms: int, events: list[Event]
     ) -> None:
-        self.books[order.symbol].remove(order)
+        book = self.books[order.symbol]
+        book.remove(order)
         self._forget(order)
         order.status = status
         order.update_time_ms = time_ms
         events.append(OrderUpdated(execution, order.snapshot()))
+        events.extend(self._clearings[order.symbol].closed(order, book))
 
     def _forget(self, order: Order) -> None:
         del self.open_by_id[order.order_id]
         del self.open_by_client_id[order.symbol, order.client_order_id]
-
-    def _account_changed(self, reason: str, position: Position, change: Decimal, time_ms: int) -> AccountChanged:
-        return AccountChanged(reason, self.account.wallet_balance, change, position.snapshot(), time_ms)
 
 
 def _within_limit(order: Order, price: int) -> bool:

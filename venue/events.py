@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from venue.account import Position
-from venue.orders import Order, Side
+from venue.account import ZERO, Position
+from venue.instruments import Product
+from venue.orders import Order, Side, SideEffect
+from venue.wallets import AssetBalance
 
 
 class Execution(StrEnum):
@@ -22,9 +24,22 @@ class Execution(StrEnum):
     EXPIRED = "EXPIRED"
 
 
+class FlowKind(StrEnum):
+    """Why an asset of a wallet changed."""
+
+    DEPOSIT = "DEPOSIT"
+    TRADE = "TRADE"
+    COMMISSION = "COMMISSION"
+    TRANSFER = "TRANSFER"
+    BORROW = "BORROW"
+    REPAY = "REPAY"
+    REPAY_INTEREST = "REPAY_INTEREST"
+    INTEREST = "INTEREST"
+
+
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution of one order. Price in ticks, quantity in lots; fee and realised PnL in quote currency."""
+    """One execution of one order. Price in ticks, quantity in lots; realised PnL in quote currency, fee in its own."""
 
     trade_id: int
     order_id: int
@@ -34,6 +49,7 @@ class Fill:
     price: int
     quantity: int
     fee: Decimal
+    fee_asset: str
     realized_pnl: Decimal
     maker: bool
     time_ms: int
@@ -80,4 +96,51 @@ class FundingPaid:
     time_ms: int
 
 
-Event = OrderUpdated | OrderRefused | AccountChanged | FundingPaid
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One reason why an asset of a wallet changed. `amount` changes what it holds, `owed` what it owes.
+
+    Flows of one transaction share its id; of a fill they carry the trade's id.
+    """
+
+    asset: str
+    kind: FlowKind
+    amount: Decimal
+    owed: Decimal = ZERO
+    trade_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WalletChanged:
+    """Assets of a spot or margin wallet right after a change; `flows` empty: only locked or set free."""
+
+    wallet: Product
+    symbol: str
+    transaction_id: int
+    assets: tuple[AssetBalance, ...]
+    flows: tuple[Flow, ...]
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FundsMoved:
+    """A transfer into (> 0) or out of the USDⓈ-M wallet; the other wallet tells by `WalletChanged`."""
+
+    asset: str
+    amount: Decimal
+    wallet_balance: Decimal
+    transaction_id: int
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoanNoted:
+    """What an open margin order borrowed and what it does with the loan."""
+
+    order_id: int
+    side_effect: SideEffect
+    repay_at_cancel: bool
+    borrowed: Decimal
+
+
+Event = OrderUpdated | OrderRefused | AccountChanged | FundingPaid | WalletChanged | FundsMoved | LoanNoted

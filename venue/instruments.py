@@ -10,9 +10,10 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,30 @@ from typing import Any
 from venue.errors import InstrumentError, Refusal
 
 
+class Product(StrEnum):
+    """What is traded and which wallet pays: a perpetual contract, a spot pair, the same pair on cross margin."""
+
+    PERPETUAL = "perpetual"
+    SPOT = "spot"
+    MARGIN = "margin"
+
+    def listing(self, symbol: str) -> str:
+        """The venue's own name of a symbol in this product; no symbol of the wire has a slash."""
+        return symbol if self is Product.PERPETUAL else f"{self}/{symbol}"
+
+    @classmethod
+    def of(cls, listing: str) -> Product:
+        """The product of one of the venue's own names."""
+        product, slash, _ = listing.partition("/")
+        return cls(product) if slash else cls.PERPETUAL
+
+
 @dataclass(frozen=True)
 class Instrument:
-    """One perpetual contract. Prices in quote currency, quantities in base currency, both exact decimals."""
+    """One listing. Prices in quote currency, quantities in base currency, both exact decimals.
+
+    `symbol` is unique over all products (`BTCUSDT`, `spot/BTCUSDT`); `wire_symbol` is what clients call it.
+    """
 
     symbol: str
     base_asset: str
@@ -40,6 +62,11 @@ class Instrument:
     multiplier_up: Decimal
     multiplier_down: Decimal
     max_open_orders: int = 200
+    product: Product = Product.PERPETUAL
+
+    @cached_property
+    def wire_symbol(self) -> str:
+        return self.symbol.rpartition("/")[2]
 
     @cached_property
     def lot_value(self) -> Decimal:
@@ -161,17 +188,24 @@ def select(listed: Mapping[str, Instrument], symbols: Iterable[str]) -> dict[str
 
 
 def load_exchange_info(path: Path) -> dict[str, Instrument]:
-    """Instruments of a recorded USDⓈ-M `exchangeInfo`, JSON or JSON.gz."""
+    """Instruments of a recorded USDⓈ-M `exchangeInfo`, JSON or JSON.gz. Raises `InstrumentError`."""
+    return read_exchange_info(path, "USDⓈ-M", _from_exchange_info)
+
+
+def read_exchange_info(
+    path: Path, kind: str, instrument: Callable[[Mapping[str, Any]], Instrument]
+) -> dict[str, Instrument]:
+    """Every symbol of a recorded `exchangeInfo` by its name there. Raises `InstrumentError`."""
     try:
         raw = path.read_bytes()
         document = json.loads(gzip.decompress(raw) if path.suffix == ".gz" else raw)
         entries = document["symbols"]
-        return {str(entry["symbol"]): _from_exchange_info(entry) for entry in entries}
+        return {str(entry["symbol"]): instrument(entry) for entry in entries}
     except OSError as error:
         raise InstrumentError(f"cannot read the exchange information {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, ArithmeticError, EOFError, zlib.error) as error:
         raise InstrumentError(
-            f"{path} is not USDⓈ-M exchange information (JSON with 'symbols' and their filters): {error!r}"
+            f"{path} is not {kind} exchange information (JSON with 'symbols' and their filters): {error!r}"
         ) from error
 
 

@@ -18,11 +18,21 @@ import orjson
 
 from venue.account import Position
 from venue.errors import LedgerError
-from venue.events import AccountChanged, Event, Fill, FundingPaid, OrderUpdated
-from venue.instruments import Instrument
+from venue.events import (
+    AccountChanged,
+    Event,
+    Fill,
+    FundingPaid,
+    FundsMoved,
+    LoanNoted,
+    OrderUpdated,
+    WalletChanged,
+)
+from venue.instruments import Instrument, Product
 from venue.klines import KEPT, Kline
 from venue.ledger_schema import FILE_NAME, SCHEMA, SCHEMA_VERSION
 from venue.orders import Order, OrderStatus, OrderType, Side, TimeInForce
+from venue.wallet_ledger import WalletRows, record_loan, record_wallet
 
 UPSERT_ORDER = """
 INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -77,6 +87,7 @@ class Ledger:
                 "start with --fresh to begin anew"
             )
         self.set_meta("schema_version", SCHEMA_VERSION)
+        self.wallets = WalletRows(self._connection)
 
     def meta(self, key: str) -> str | None:
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
@@ -103,6 +114,14 @@ class Ledger:
                     asset = self._instruments[event.symbol].quote_asset
                     row = (event.symbol, "FUNDING_FEE", asset, f"{event.amount:f}", event.time_ms)
                     self._write(INSERT_INCOME, (*row, None, event.funding_id, f"{event.rate:f}"))
+                case WalletChanged():
+                    record_wallet(event, self._write)
+                case LoanNoted():
+                    record_loan(event, self._write)
+                case FundsMoved(asset=asset):
+                    row = ("", "TRANSFER", asset, f"{event.amount:f}", event.time_ms)
+                    self._write(INSERT_INCOME, (*row, None, None, None))
+                    self.record_balance(asset, event.wallet_balance)
                 case _:
                     pass
         for order in orders.values():
@@ -224,8 +243,17 @@ class Ledger:
         price, quantity = instrument.price(fill.price), instrument.quantity(fill.quantity)
         asset, value = instrument.quote_asset, price * quantity
         row = (fill.trade_id, fill.order_id, fill.client_order_id, fill.symbol, fill.side.value)
-        amounts = (f"{price:f}", f"{quantity:f}", f"{value:f}", f"{fill.fee:f}", asset, f"{fill.realized_pnl:f}")
+        amounts = (
+            f"{price:f}",
+            f"{quantity:f}",
+            f"{value:f}",
+            f"{fill.fee:f}",
+            fill.fee_asset,
+            f"{fill.realized_pnl:f}",
+        )
         self._write(INSERT_TRADE, (*row, *amounts, int(fill.maker), fill.time_ms))
+        if instrument.product is not Product.PERPETUAL:
+            return
         tail = (fill.time_ms, fill.trade_id, None, None)
         self._write(INSERT_INCOME, (fill.symbol, "COMMISSION", asset, f"{-fill.fee:f}", *tail))
         if fill.realized_pnl:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from venue.errors import LedgerError
+from venue.instruments import Product
 from venue.ledger_schema import FILE_NAME
 
 T = TypeVar("T")
@@ -75,7 +76,7 @@ class LedgerPosition:
 
 @dataclass(frozen=True, slots=True)
 class LedgerIncome:
-    """One change of the wallet: `COMMISSION`, `REALIZED_PNL` or `FUNDING_FEE`; received > 0."""
+    """One change of the wallet: `COMMISSION`, `REALIZED_PNL`, `FUNDING_FEE` or `TRANSFER`; received > 0."""
 
     income_id: int
     symbol: str
@@ -94,6 +95,31 @@ class LedgerBalance:
     wallet_balance: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerAsset:
+    """One asset of the spot or margin wallet."""
+
+    asset: str
+    free: Decimal
+    locked: Decimal
+    borrowed: Decimal
+    interest: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFlow:
+    """One change of an asset: `amount` of what is held, `owed` of what is owed; `kind` as in `venue.events`."""
+
+    transaction_id: int
+    symbol: str
+    asset: str
+    kind: str
+    amount: Decimal
+    owed: Decimal
+    trade_id: int | None
+    time_ms: int
+
+
 class LedgerReader:
     """Opens the ledger of a data folder (or the file itself) for each question. Raises `LedgerError`."""
 
@@ -102,13 +128,15 @@ class LedgerReader:
         if not self.path.is_file():
             raise LedgerError(f"there is no venue ledger at {self.path}: has the paper venue run with this folder?")
 
-    def orders(self) -> list[LedgerOrder]:
-        """Every order ever accepted, by order id."""
-        return self._read("SELECT * FROM orders ORDER BY order_id", _order)
+    def orders(self, product: Product = Product.PERPETUAL) -> list[LedgerOrder]:
+        """Every order of a product ever accepted, by order id."""
+        rows = self._read("SELECT * FROM orders ORDER BY order_id", _order)
+        return [one for one in rows if Product.of(one.symbol) is product]
 
-    def trades(self) -> list[LedgerTrade]:
-        """Every fill, by trade id."""
-        return self._read("SELECT * FROM trades ORDER BY trade_id", _trade)
+    def trades(self, product: Product = Product.PERPETUAL) -> list[LedgerTrade]:
+        """Every fill of a product, by trade id."""
+        rows = self._read("SELECT * FROM trades ORDER BY trade_id", _trade)
+        return [one for one in rows if Product.of(one.symbol) is product]
 
     def positions(self) -> list[LedgerPosition]:
         """Positions of all symbols ever traded, flat ones included."""
@@ -118,8 +146,25 @@ class LedgerReader:
         """Every change of the wallet, oldest first."""
         return self._read("SELECT * FROM income ORDER BY income_id", _income)
 
+    def wallet(self, product: Product) -> list[LedgerAsset]:
+        """Assets of the spot or the margin wallet."""
+        rows = self._read(
+            "SELECT wallet, asset, free, locked, borrowed, interest FROM wallets ORDER BY asset",
+            lambda row: (row[0], LedgerAsset(row[1], *(Decimal(one) for one in row[2:]))),
+        )
+        return [one for wallet, one in rows if wallet == product]
+
+    def flows(self, product: Product) -> list[LedgerFlow]:
+        """Every reason why the spot or the margin wallet changed, oldest first."""
+        rows = self._read(
+            "SELECT wallet, transaction_id, symbol, asset, kind, amount, owed, trade_id, time_ms FROM wallet_flows "
+            "ORDER BY flow_id",
+            lambda row: (row[0], _flow(row[1:])),
+        )
+        return [one for wallet, one in rows if wallet == product]
+
     def balances(self) -> list[LedgerBalance]:
-        """Wallet balances by asset."""
+        """USDⓈ-M wallet balances by asset."""
         return self._read(
             "SELECT asset, wallet_balance FROM balances ORDER BY asset",
             lambda row: LedgerBalance(row[0], Decimal(row[1])),
@@ -183,6 +228,10 @@ def _trade(row: tuple[Any, ...]) -> LedgerTrade:
 
 def _position(row: tuple[Any, ...]) -> LedgerPosition:
     return LedgerPosition(row[0], Decimal(row[1]), Decimal(row[2]), Decimal(row[3]), row[4])
+
+
+def _flow(row: tuple[Any, ...]) -> LedgerFlow:
+    return LedgerFlow(row[0], row[1], row[2], row[3], Decimal(row[4]), Decimal(row[5]), row[6], row[7])
 
 
 def _income(row: tuple[Any, ...]) -> LedgerIncome:

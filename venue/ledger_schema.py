@@ -76,4 +76,33 @@ CREATE TABLE IF NOT EXISTS klines (
     row TEXT NOT NULL,
     PRIMARY KEY (symbol, open_time_ms)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS wallets (
+    wallet TEXT NOT NULL,
+    asset TEXT NOT NULL,
+    free TEXT NOT NULL,
+    locked TEXT NOT NULL,
+    borrowed TEXT NOT NULL,
+    interest TEXT NOT NULL,
+    PRIMARY KEY (wallet, asset)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS wallet_flows (
+    flow_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    transaction_id INTEGER NOT NULL,
+    wallet TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    asset TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    amount TEXT NOT NULL,
+    owed TEXT NOT NULL,
+    owed_after TEXT NOT NULL,
+    trade_id INTEGER,
+    time_ms INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS wallet_flows_by_kind ON wallet_flows (wallet, kind);
+CREATE TABLE IF NOT EXISTS order_loans (
+    order_id INTEGER PRIMARY KEY,
+    side_effect TEXT NOT NULL,
+    repay_at_cancel INTEGER NOT NULL,
+    borrowed TEXT NOT NULL
+);
 """

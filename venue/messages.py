@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from venue.account import money
-from venue.events import AccountChanged, Execution, OrderUpdated
+from venue.events import AccountChanged, Execution, FundsMoved, OrderUpdated
 from venue.instruments import Instrument
 from venue.klines import Kline
 from venue.orders import Order, OrderType, Side
@@ -131,6 +131,23 @@ def account_update(change: AccountChanged, instrument: Instrument, mark_price: D
     }
 
 
+def funds_moved(moved: FundsMoved) -> Json:
+    """The user-data message of a transfer from or to another wallet."""
+    balance = {
+        "a": moved.asset,
+        "wb": decimal_text(moved.wallet_balance),
+        "cw": decimal_text(moved.wallet_balance),
+        "bc": decimal_text(moved.amount),
+    }
+    reason = "DEPOSIT" if moved.amount > 0 else "WITHDRAW"
+    return {
+        "e": "ACCOUNT_UPDATE",
+        "E": moved.time_ms,
+        "T": moved.time_ms,
+        "a": {"B": [balance], "P": [], "m": reason},
+    }
+
+
 def user_trade(row: Json) -> Json:
     """One fill as REST shows it, from its ledger row."""
     return {
@@ -191,11 +208,11 @@ def kline_update(
     return {
         "e": "kline",
         "E": time_ms,
-        "s": instrument.symbol,
+        "s": instrument.wire_symbol,
         "k": {
             "t": row[0],
             "T": row[6],
-            "s": instrument.symbol,
+            "s": instrument.wire_symbol,
             "i": interval,
             "f": -1,
             "L": -1,

@@ -6,29 +6,31 @@ more symbols are just added. Must not: open sockets or start tasks.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
 import orjson
 
-from venue import recorded_file, tape_files
+from venue import tape_files
 from venue.engine import Engine, EngineSettings
-from venue.errors import InstrumentError, LedgerError, TapeError
+from venue.errors import InstrumentError, LedgerError
 from venue.exchange import Exchange
-from venue.instruments import LISTED, Instrument, load_exchange_info, select
+from venue.instruments import Instrument, Product
 from venue.klines import Kline
 from venue.ledger import Checkpoint, Ledger
+from venue.listing import listed
 from venue.settings import VenueSettings
+from venue.spot.accounts import Accounts
+from venue.spot.listing import both_accounts
+from venue.spot.margin import MarginTerms
 from venue.streams import Streams
-from venue.synthetic import STEP_MS, SyntheticFunding, SyntheticMarket
+from venue.synthetic import EVENTS_A_STEP, STEP_MS, SyntheticFunding, SyntheticMarket
 from venue.tape import Quote, Source, Tape, Trade
 from venue.tape_files import Recording
+from venue.wallets import Wallet
 
-log = logging.getLogger(__name__)
 HISTORY_MS = 3 * 3_600_000
 HISTORY_EVERY = 10
 
@@ -45,15 +47,10 @@ class Opened:
 
 def open_venue(settings: VenueSettings, streams: Streams) -> Opened:
     """Read the tapes, open the ledger, restore what it holds. Raises `VenueError` with what to do."""
-    listed = load_exchange_info(settings.exchange_info) if settings.exchange_info else LISTED
-    listed = {**listed, **recorded_file.instruments_of(settings.tapes)}
-    recordings = _recordings(settings, listed)
-    symbols = list(dict.fromkeys([*settings.symbols, *(one.symbol for one in recordings)]))
-    if recordings:
-        symbols = _with_a_tape(settings, recordings)
-    instruments = select(listed, symbols)
-    if len({one.quote_asset for one in instruments.values()}) > 1:
-        raise InstrumentError("the paper account has one quote asset: choose symbols of one, for example all USDT")
+    perpetuals, pairs, recordings = listed(settings)
+    if len({one.quote_asset for one in perpetuals}) > 1:
+        raise InstrumentError("the USDⓈ-M wallet has one asset: choose symbols of one, for example all USDT")
+    instruments = {one.symbol: one for one in (*perpetuals, *both_accounts(pairs))}
     ledger = Ledger(settings.data_dir, instruments)
     try:
         exchange = _resume(settings, ledger, recordings, instruments, streams)
@@ -71,59 +68,47 @@ def _resume(
     streams: Streams,
 ) -> Exchange:
     """The exchange as the ledger left it, or a new one."""
-    _check_same_run(settings, ledger, recordings, list(instruments))
+    with_market = {name: one for name, one in instruments.items() if one.product is not Product.MARGIN}
+    _check_same_run(settings, ledger, recordings, list(with_market))
     checkpoint = ledger.load_checkpoint()
     sources: list[Source] = (
-        tape_files.sources(recordings, instruments) if recordings else _synthetic(settings, instruments, checkpoint)
+        tape_files.sources(recordings, with_market) if recordings else _synthetic(settings, with_market, checkpoint)
     )
+    accounts = _accounts(settings, ledger)
     engine = Engine(
         instruments.values(),
         EngineSettings(settings.initial_balance, settings.maker_fee_rate, settings.taker_fee_rate, settings.leverage),
+        accounts.clearings,
     )
-    exchange = Exchange(engine, ledger, Tape(sources, checkpoint.positions if checkpoint else {}), streams)
+    accounts.margin_books.update(
+        (name, book) for name, book in engine.books.items() if book.instrument.product is Product.MARGIN
+    )
+    tape = Tape(sources, checkpoint.positions if checkpoint else {})
+    exchange = Exchange(engine, accounts, ledger, tape, streams, key_may_withdraw=settings.key_may_withdraw)
     _restore(exchange, ledger, checkpoint)
     _make_history(exchange, ledger, sources)
     exchange.save()
     return exchange
 
 
-def _recordings(settings: VenueSettings, listed: Mapping[str, Instrument]) -> list[Recording]:
-    if settings.tape_symbol is not None:
-        select(listed, [settings.tape_symbol])
-    recordings = []
-    for path in settings.tapes:
-        if not path.is_file():
-            raise TapeError(f"there is no tape {path}")
-        if recorded_file.is_recorded(path):
-            recordings += _recorded(path, settings.tape_symbol)
-            continue
-        symbol = settings.tape_symbol or tape_files.symbol_of(path, listed)
-        recordings.append(tape_files.inspect(path, symbol))
-    traded = {one.symbol for one in recordings if one.kind not in tape_files.NOT_TRADED}
-    for one in recordings:
-        if one.symbol not in traded:
-            raise TapeError(f"{one.path} holds only {one.kind.value}: add candles, trades or quotes of {one.symbol}")
-    return recordings
-
-
-def _recorded(path: Path, only: str | None) -> list[Recording]:
-    parts = tape_files.inspect_recorded(path)
-    chosen = [part for part in parts if only in (None, part.symbol)]
-    if not chosen:
-        raise TapeError(f"{path} holds {', '.join(part.symbol for part in parts)}, not {only}")
-    return chosen
-
-
-def _with_a_tape(settings: VenueSettings, recordings: list[Recording]) -> list[str]:
-    """The symbols that are played. Asking for others beside a tape is a mistake, unless it is the default."""
-    played = list(dict.fromkeys(one.symbol for one in recordings))
-    missing = [symbol for symbol in settings.symbols if symbol not in played]
-    if missing and settings.symbols != VenueSettings.model_fields["symbols"].default:
-        raise TapeError(
-            f"no tape for {', '.join(missing)}: the tapes given are for {', '.join(played)}. "
-            "Leave the symbol out or give a tape for it."
+def _accounts(settings: VenueSettings, ledger: Ledger) -> Accounts:
+    """The spot and margin accounts with what the ledger says they have, or what they begin with."""
+    wallets = {
+        product: ledger.wallets.load(product) or Wallet(balances.items())
+        for product, balances in (
+            (Product.SPOT, settings.spot_balances),
+            (Product.MARGIN, settings.margin_balances),
         )
-    return played
+    }
+    accounts = Accounts(
+        wallets[Product.SPOT],
+        wallets[Product.MARGIN],
+        maker_fee_rate=settings.spot_maker_fee_rate,
+        taker_fee_rate=settings.spot_taker_fee_rate,
+        terms=MarginTerms(settings.margin_leverage, settings.margin_hourly_rate),
+    )
+    accounts.next_transaction_id = ledger.wallets.last_transaction_id() + 1
+    return accounts
 
 
 def _synthetic(
@@ -132,27 +117,43 @@ def _synthetic(
     """Synthetic sources whose next event is now, or right after the last stored time if that is ahead."""
     now_ms = time.time_ns() // 1_000_000
     sources: list[Source] = []
-    for symbol, instrument in instruments.items():
-        market = SyntheticMarket(instrument, settings.seed, 0)
-        steps = checkpoint.positions.get(market.name, 0) // 2 if checkpoint else 0
-        next_ms = max(now_ms, checkpoint.time_ms + STEP_MS if checkpoint else 0)
+    next_ms = max(now_ms, checkpoint.time_ms + STEP_MS if checkpoint else 0)
+    markets = [SyntheticMarket(instrument, settings.seed, 0) for instrument in instruments.values()]
+    if checkpoint:
+        _go_on_together(markets, checkpoint.positions)
+    for market in markets:
+        steps = checkpoint.positions.get(market.name, 0) // EVENTS_A_STEP if checkpoint else 0
         market.start_ms = next_ms - steps * STEP_MS
-        sources += [market, SyntheticFunding(symbol, settings.seed, next_ms)]
+        sources.append(market)
+        if instruments[market.symbol].product is Product.PERPETUAL:
+            sources.append(SyntheticFunding(market.symbol, settings.seed, next_ms))
     return sources
+
+
+def _go_on_together(markets: list[SyntheticMarket], positions: dict[str, int]) -> None:
+    """A symbol that is listed twice has one price: both go on from the step that the further one is in."""
+    for market in markets:
+        twins = [one for one in markets if one.wire_symbol == market.wire_symbol]
+        if len(twins) > 1:
+            step = max(positions.get(one.name, 0) for one in twins) // EVENTS_A_STEP
+            positions.update({one.name: step * EVENTS_A_STEP for one in twins})
 
 
 def _check_same_run(settings: VenueSettings, ledger: Ledger, recordings: list[Recording], symbols: list[str]) -> None:
     """Refuse to go on with another story than the one this ledger tells."""
-    run = {
+    run: dict[str, object] = {
         "tapes": sorted(f"{one.path.name}:{one.symbol}:{one.rows}" for one in recordings),
         "seed": None if recordings else settings.seed,
         "initial_balance": str(settings.initial_balance),
     }
+    if settings.spot_symbols:
+        run["spot_balances"] = _texts(settings.spot_balances)
+        run["margin_balances"] = _texts(settings.margin_balances)
     stored = ledger.meta("run")
     if stored is not None:
         before = orjson.loads(stored)
         for name, value in run.items():
-            if before[name] != value:
+            if name in before and before[name] != value:
                 raise LedgerError(
                     f"the ledger {ledger.path} was made with {name} {before[name]}, this run has {value}; "
                     "start with --fresh to begin anew, or use the same settings"
@@ -168,13 +169,18 @@ def _check_same_run(settings: VenueSettings, ledger: Ledger, recordings: list[Re
     ledger.set_meta("initial_balance", str(settings.initial_balance))
 
 
+def _texts(balances: Mapping[str, Decimal]) -> dict[str, str]:
+    return {asset: str(amount) for asset, amount in balances.items()}
+
+
 def _restore(exchange: Exchange, ledger: Ledger, checkpoint: Checkpoint | None) -> None:
     engine = exchange.engine
-    asset = next(iter(exchange.instruments.values())).quote_asset
+    asset = exchange.settle_asset
     wallet = ledger.load_wallet_balance(asset)
     if checkpoint is None or wallet is None:
         ledger.record_balance(asset, engine.account.wallet_balance)
         exchange.time_ms = exchange.tape.peek_time_ms() or 0
+        _open_wallets(exchange, ledger)
         _open_markets(exchange)
         return
     engine.account.wallet_balance = wallet
@@ -187,7 +193,24 @@ def _restore(exchange: Exchange, ledger: Ledger, checkpoint: Checkpoint | None) 
     exchange.time_ms = checkpoint.time_ms
     for symbol, state in checkpoint.markets.items():
         _restore_market(exchange, symbol, state, ledger.load_klines(symbol))
+    _open_wallets(exchange, ledger)
     engine.restore(ledger.open_orders())
+    _restore_loans(exchange, ledger)
+
+
+def _open_wallets(exchange: Exchange, ledger: Ledger) -> None:
+    """The spot and margin wallets' first day: what they begin with is in the ledger as deposits."""
+    new = [product for product in (Product.SPOT, Product.MARGIN) if ledger.wallets.load(product) is None]
+    ledger.record(one for one in exchange.accounts.opened(exchange.time_ms) if one.wallet in new)
+
+
+def _restore_loans(exchange: Exchange, ledger: Ledger) -> None:
+    """What open margin orders borrowed, so that they repay it when they fill or are cancelled."""
+    for book in exchange.accounts.margin_books.values():
+        for order in book.open_orders():
+            note = ledger.wallets.load_loan(order.order_id)
+            if note is not None:
+                exchange.accounts.margin.notes[order.order_id] = note
 
 
 def _open_markets(exchange: Exchange) -> None:
@@ -196,10 +219,17 @@ def _open_markets(exchange: Exchange) -> None:
     for event in upcoming:
         if isinstance(event, Trade):
             price, size = event.price, event.quantity
-            exchange.engine.quote(event.symbol, event.time_ms, price, size, price + 1, size)
+            _open_market(exchange, Quote(event.symbol, event.time_ms, price, size, price + 1, size))
     for event in upcoming:
         if isinstance(event, Quote):
-            exchange.engine.quote(*event)
+            _open_market(exchange, event)
+
+
+def _open_market(exchange: Exchange, quote: Quote) -> None:
+    exchange.engine.quote(*quote)
+    margin_symbol = exchange.markets[quote.symbol].margin_symbol
+    if margin_symbol:
+        exchange.engine.quote(margin_symbol, *quote[1:])
 
 
 def _restore_market(exchange: Exchange, symbol: str, state: dict[str, object], klines: list[Kline]) -> None:
@@ -209,6 +239,9 @@ def _restore_market(exchange: Exchange, symbol: str, state: dict[str, object], k
     quote, kline = state["quote"], state["kline"]
     if isinstance(quote, list):
         book.bid, book.bid_size, book.ask, book.ask_size = quote
+        if market.margin_symbol:
+            twin = exchange.engine.books[market.margin_symbol]
+            twin.bid, twin.bid_size, twin.ask, twin.ask_size = quote
     book.mark_basis = Decimal(str(state["mark_basis"]))
     market.klines.minutes.extend(klines)
     if isinstance(kline, list):

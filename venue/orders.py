@@ -40,9 +40,29 @@ class OrderStatus(StrEnum):
 OPEN_STATUSES = frozenset({OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED})
 
 
+class SideEffect(StrEnum):
+    """What a margin order does to the loan: borrow what it lacks, repay with what it receives, or both."""
+
+    NONE = "NO_SIDE_EFFECT"
+    BORROW = "MARGIN_BUY"
+    REPAY = "AUTO_REPAY"
+    BORROW_AND_REPAY = "AUTO_BORROW_REPAY"
+
+    @property
+    def borrows(self) -> bool:
+        return self in (SideEffect.BORROW, SideEffect.BORROW_AND_REPAY)
+
+    @property
+    def repays(self) -> bool:
+        return self in (SideEffect.REPAY, SideEffect.BORROW_AND_REPAY)
+
+
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:
-    """The command to place one order. `price` in ticks (0 for MARKET), `quantity` in lots."""
+    """The command to place one order. `price` in ticks (0 for MARKET), `quantity` in lots.
+
+    `side_effect` is for margin orders only; `repay_at_cancel`: what the order borrowed goes back if it is cancelled.
+    """
 
     symbol: str
     side: Side
@@ -52,6 +72,8 @@ class PlaceOrder:
     time_in_force: TimeInForce = TimeInForce.GTC
     reduce_only: bool = False
     client_order_id: str = ""
+    side_effect: SideEffect = SideEffect.NONE
+    repay_at_cancel: bool = True
 
 
 @dataclass(slots=True, eq=False)

@@ -13,6 +13,7 @@ import time
 from typing import Literal
 
 from venue.exchange import Exchange
+from venue.instruments import Product
 from venue.pacing import Pacer
 from venue.tape import Quote
 
@@ -154,5 +155,5 @@ async def tell_mark_prices(exchange: Exchange) -> None:
     """Publish every mark price once a second, until cancelled."""
     while True:
         await asyncio.sleep(1)
-        for symbol in exchange.markets:
+        for symbol in exchange.market_data.of(Product.PERPETUAL):
             exchange.publish_mark_price(symbol)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from venue.errors import TapeError
-from venue.instruments import Instrument
+from venue.instruments import Instrument, Product
 from venue.recorded import Header, Playback, Row, read_header, read_row
 from venue.tape import TapeEvent, UpcomingFunding
 
@@ -142,7 +142,9 @@ class RecordedSource:
         return upcoming if upcoming.time_ms > after_ms else None
 
     def _events(self) -> Iterator[TapeEvent]:
-        for number, row in rows(self._path, symbol=self.symbol):
+        for number, row in rows(self._path, symbol=self._playback.instrument.wire_symbol):
+            if row["kind"] == "funding" and self._playback.instrument.product is not Product.PERPETUAL:
+                continue
             yield from self._playback.events(row, f"{self._path}, line {number}")
 
 

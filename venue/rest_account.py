@@ -9,8 +9,9 @@ from venue import checks, messages
 from venue.account import ZERO
 from venue.errors import Refusal
 from venue.exchange import Exchange
+from venue.instruments import Product
 from venue.messages import decimal_text
-from venue.rest_parameters import Given, flag, integer, limit, text, time_range
+from venue.rest_parameters import Given, flag, integer, limit, listing, text, time_range
 
 MAINTENANCE_RATE = Decimal("0.025")
 LARGEST_LEVERAGE = 125
@@ -29,9 +30,10 @@ def position_risk_v2(exchange: Exchange, given: Given) -> Any:
 
 def _asked(exchange: Exchange, given: Given) -> list[str]:
     if "symbol" not in given:
-        return list(exchange.markets)
-    exchange.engine.book(given["symbol"])
-    return [given["symbol"]]
+        return exchange.market_data.of(Product.PERPETUAL)
+    symbol = listing(given)
+    exchange.engine.book(symbol)
+    return [symbol]
 
 
 def _is_active(exchange: Exchange, symbol: str) -> bool:
@@ -79,14 +81,10 @@ def _leverage(exchange: Exchange, symbol: str) -> int:
     return exchange.engine.account.leverage.get(symbol, exchange.engine.settings.leverage)
 
 
-def _asset(exchange: Exchange) -> str:
-    return next(iter(exchange.instruments.values())).quote_asset
-
-
 def _totals(exchange: Exchange) -> dict[str, Decimal]:
     engine = exchange.engine
-    margin = checks.total_margin(engine.books, engine.account, engine.settings.leverage)
-    unrealized = checks.unrealized(engine.books, engine.account)
+    margin = checks.total_margin(engine.perpetuals.books, engine.account, engine.settings.leverage)
+    unrealized = checks.unrealized(engine.perpetuals.books, engine.account)
     wallet = engine.account.wallet_balance
     return {
         "wallet": wallet,
@@ -102,7 +100,7 @@ def balance(exchange: Exchange, given: Given) -> Any:  # noqa: ARG001 - every ha
     return [
         {
             "accountAlias": "paper",
-            "asset": _asset(exchange),
+            "asset": exchange.settle_asset,
             "balance": decimal_text(totals["wallet"]),
             "crossWalletBalance": decimal_text(totals["wallet"]),
             "crossUnPnl": decimal_text(totals["unrealized"]),
@@ -116,7 +114,7 @@ def balance(exchange: Exchange, given: Given) -> Any:  # noqa: ARG001 - every ha
 
 def account(exchange: Exchange, given: Given) -> Any:  # noqa: ARG001 - every handler has this signature
     totals = {name: decimal_text(value) for name, value in _totals(exchange).items()}
-    positions = [_position(exchange, symbol) for symbol in exchange.markets if _is_active(exchange, symbol)]
+    positions = [_position(exchange, symbol) for symbol in _asked(exchange, {}) if _is_active(exchange, symbol)]
     maintenance = decimal_text(sum((Decimal(one["maintMargin"]) for one in positions), ZERO))
     margins = {
         "initialMargin": totals["initial"],
@@ -134,7 +132,7 @@ def account(exchange: Exchange, given: Given) -> Any:  # noqa: ARG001 - every ha
     free = {"availableBalance": totals["available"], "maxWithdrawAmount": totals["available"]}
     summed = {**margins, **worth, "unrealizedProfit": totals["unrealized"], "crossUnPnl": totals["unrealized"]}
     asset = {
-        "asset": _asset(exchange),
+        "asset": exchange.settle_asset,
         **summed,
         **free,
         "marginAvailable": True,
@@ -155,7 +153,7 @@ def income(exchange: Exchange, given: Given) -> Any:
 
 
 def leverage(exchange: Exchange, given: Given) -> Any:
-    symbol, wanted = text(given, "symbol"), integer(given, "leverage", 0)
+    symbol, wanted = listing(given), integer(given, "leverage", 0)
     if not 1 <= wanted <= LARGEST_LEVERAGE:
         raise Refusal(-4028, f"Leverage {wanted} is not valid.")
     exchange.set_leverage(symbol, wanted)
@@ -163,7 +161,7 @@ def leverage(exchange: Exchange, given: Given) -> Any:
 
 
 def margin_type(exchange: Exchange, given: Given) -> Any:
-    exchange.engine.book(text(given, "symbol"))
+    exchange.engine.book(listing(given))
     if text(given, "marginType") == "CROSSED":
         raise Refusal(-4046, "No need to change margin type.")
     raise Refusal(-4048, "Margin type cannot be changed: the paper venue is cross margin only.")
@@ -190,7 +188,7 @@ def set_multi_assets(exchange: Exchange, given: Given) -> Any:  # noqa: ARG001 -
 
 
 def commission_rate(exchange: Exchange, given: Given) -> Any:
-    symbol, settings = text(given, "symbol"), exchange.engine.settings
+    symbol, settings = listing(given), exchange.engine.settings
     exchange.engine.book(symbol)
     return {
         "symbol": symbol,

@@ -6,12 +6,15 @@ import time
 from itertools import islice
 from typing import Any
 
+import orjson
+
 from venue import messages
-from venue.errors import Refusal
+from venue.errors import Refusal, parameter_malformed
 from venue.exchange import Exchange
+from venue.instruments import Product
 from venue.klines import INTERVALS_MS
 from venue.orders import Side
-from venue.rest_parameters import Given, integer, limit, text, time_range
+from venue.rest_parameters import Given, integer, limit, listing, text, time_range
 
 DAY_MS = 86_400_000
 
@@ -25,7 +28,8 @@ def server_time(exchange: Exchange, given: Given) -> Any:  # noqa: ARG001 - ever
 
 
 def exchange_info(exchange: Exchange, given: Given) -> Any:  # noqa: ARG001 - every handler has this signature
-    assets = sorted({instrument.quote_asset for instrument in exchange.instruments.values()})
+    instruments = [book.instrument for book in exchange.engine.perpetuals.books.values()]
+    assets = sorted({instrument.quote_asset for instrument in instruments})
     return {
         "timezone": "UTC",
         "serverTime": time.time_ns() // 1_000_000,
@@ -33,12 +37,12 @@ def exchange_info(exchange: Exchange, given: Given) -> Any:  # noqa: ARG001 - ev
         "rateLimits": [],
         "exchangeFilters": [],
         "assets": [{"asset": asset, "marginAvailable": True, "autoAssetExchange": "-10000"} for asset in assets],
-        "symbols": [messages.exchange_info_symbol(one) for one in exchange.instruments.values()],
+        "symbols": [messages.exchange_info_symbol(one) for one in instruments],
     }
 
 
-def depth(exchange: Exchange, given: Given) -> Any:
-    symbol = text(given, "symbol")
+def depth(exchange: Exchange, given: Given, product: Product = Product.PERPETUAL) -> Any:
+    symbol = listing(given, product)
     book = exchange.engine.book(symbol)
     most = limit(given, 500, 1_000)
     sides = {
@@ -51,8 +55,8 @@ def depth(exchange: Exchange, given: Given) -> Any:
     return {"lastUpdateId": exchange.markets[symbol].update_id, "E": exchange.time_ms, "T": book.time_ms, **sides}
 
 
-def klines(exchange: Exchange, given: Given) -> Any:
-    symbol, interval = text(given, "symbol"), text(given, "interval")
+def klines(exchange: Exchange, given: Given, product: Product = Product.PERPETUAL) -> Any:
+    symbol, interval = listing(given, product), text(given, "interval")
     exchange.engine.book(symbol)
     length_ms = INTERVALS_MS.get(interval)
     if length_ms is None:
@@ -63,21 +67,37 @@ def klines(exchange: Exchange, given: Given) -> Any:
     return [messages.kline_row(one, length_ms, market.instrument) for one in chosen]
 
 
-def _symbols(exchange: Exchange, given: Given) -> list[str]:
-    if "symbol" not in given:
-        return list(exchange.markets)
-    exchange.engine.book(given["symbol"])
-    return [given["symbol"]]
+def listings(exchange: Exchange, given: Given, product: Product = Product.PERPETUAL) -> list[str]:
+    """The listings asked for: one, several, or all of the product."""
+    if "symbols" in given:
+        names = [listing({"symbol": name}, product) for name in _names(given["symbols"])]
+    elif "symbol" in given:
+        names = [listing(given, product)]
+    else:
+        return exchange.market_data.of(product)
+    for name in names:
+        exchange.engine.book(name)
+    return names
 
 
-def _one_or_all(given: Given, found: list[Any]) -> Any:
+def _names(text_of_list: str) -> list[str]:
+    try:
+        names = orjson.loads(text_of_list)
+    except orjson.JSONDecodeError as error:
+        raise parameter_malformed("symbols", text_of_list) from error
+    if not isinstance(names, list):
+        raise parameter_malformed("symbols", text_of_list)
+    return [str(name) for name in names]
+
+
+def one_or_all(given: Given, found: list[Any]) -> Any:
     return found[0] if "symbol" in given else found
 
 
 def premium_index(exchange: Exchange, given: Given) -> Any:
     """Mark price and funding. A next funding time of 0 means that none comes (FUND-1)."""
     found = []
-    for symbol in _symbols(exchange, given):
+    for symbol in listings(exchange, given):
         update = exchange.mark_price_update(symbol)
         found.append(
             {
@@ -91,7 +111,7 @@ def premium_index(exchange: Exchange, given: Given) -> Any:
                 "time": exchange.time_ms,
             }
         )
-    return _one_or_all(given, found)
+    return one_or_all(given, found)
 
 
 def funding_rate(exchange: Exchange, given: Given) -> Any:
@@ -117,14 +137,14 @@ def funding_info(exchange: Exchange, given: Given) -> Any:  # noqa: ARG001 - eve
             "fundingIntervalHours": 8,
             "disclaimer": False,
         }
-        for symbol in exchange.markets
+        for symbol in exchange.market_data.of(Product.PERPETUAL)
     ]
 
 
 def book_ticker(exchange: Exchange, given: Given) -> Any:
     found = []
-    for symbol in _symbols(exchange, given):
-        ticker = exchange.book_ticker(symbol)
+    for symbol in listings(exchange, given):
+        ticker = exchange.market_data.book_ticker(symbol)
         found.append(
             {
                 "lastUpdateId": ticker["u"],
@@ -136,30 +156,30 @@ def book_ticker(exchange: Exchange, given: Given) -> Any:
                 "time": ticker["T"],
             }
         )
-    return _one_or_all(given, found)
+    return one_or_all(given, found)
 
 
 def ticker_price(exchange: Exchange, given: Given) -> Any:
     found = []
-    for symbol in _symbols(exchange, given):
+    for symbol in listings(exchange, given):
         book = exchange.engine.books[symbol]
         found.append({"symbol": symbol, "price": book.instrument.price_text(book.last_price), "time": book.time_ms})
-    return _one_or_all(given, found)
+    return one_or_all(given, found)
 
 
 def ticker_24hr(exchange: Exchange, given: Given) -> Any:
-    """The last day, from its one-minute candles."""
-    return _one_or_all(given, [_day(exchange, symbol) for symbol in _symbols(exchange, given)])
+    return one_or_all(given, [day(exchange, symbol) for symbol in listings(exchange, given)])
 
 
-def _day(exchange: Exchange, symbol: str) -> messages.Json:
+def day(exchange: Exchange, symbol: str) -> messages.Json:
+    """A listing's last day, from its one-minute candles."""
     book, market = exchange.engine.books[symbol], exchange.markets[symbol]
     instrument = book.instrument
     minutes = [one for one in market.klines.minutes if one.open_time_ms > exchange.time_ms - DAY_MS]
     first, last = (minutes[0].open, minutes[-1].close) if minutes else (book.last_price, book.last_price)
     volume, value = sum(one.volume for one in minutes), sum(one.value for one in minutes)
     return {
-        "symbol": symbol,
+        "symbol": instrument.wire_symbol,
         "priceChange": instrument.price_text(last - first),
         "priceChangePercent": f"{(last - first) / first * 100 if first else 0:.3f}",
         "weightedAvgPrice": instrument.price_text(value // volume if volume else last),
@@ -178,12 +198,12 @@ def _day(exchange: Exchange, symbol: str) -> messages.Json:
     }
 
 
-def trades(exchange: Exchange, given: Given) -> Any:
+def trades(exchange: Exchange, given: Given, product: Product = Product.PERPETUAL) -> Any:
     """The latest trades of the tape."""
-    return _trades(exchange, text(given, "symbol"))[-limit(given, 500, 1_000) :]
+    return _trades(exchange, listing(given, product))[-limit(given, 500, 1_000) :]
 
 
-def aggregate_trades(exchange: Exchange, given: Given) -> Any:
+def aggregate_trades(exchange: Exchange, given: Given, product: Product = Product.PERPETUAL) -> Any:
     """The trades of the tape, each an aggregate of itself: the first from an id or a time on, else the latest."""
     times, from_id, most = time_range(given), integer(given, "fromId", 0), limit(given, 500, 1_000)
     within = [
@@ -196,7 +216,7 @@ def aggregate_trades(exchange: Exchange, given: Given) -> Any:
             "T": one["time"],
             "m": one["isBuyerMaker"],
         }
-        for one in _trades(exchange, text(given, "symbol"))
+        for one in _trades(exchange, listing(given, product))
         if one["id"] >= from_id and times.start_ms <= one["time"] <= times.end_ms
     ]
     return within[:most] if "fromId" in given or times.start_ms else within[-most:]

@@ -14,7 +14,7 @@ from venue import messages
 from venue.errors import Refusal, parameter_malformed, parameter_missing, unknown_order
 from venue.exchange import Exchange
 from venue.orders import Order, OrderType, PlaceOrder, Side, TimeInForce
-from venue.rest_parameters import Given, choice, decimal, flag, integer, limit, text, time_range
+from venue.rest_parameters import Given, choice, decimal, flag, integer, limit, listing, text, time_range
 
 MOST_IN_A_PLACE_BATCH = 5
 MOST_IN_A_CANCEL_BATCH = 10
@@ -31,7 +31,7 @@ def place_test(exchange: Exchange, given: Given) -> Any:
 
 
 def _command(exchange: Exchange, given: Given) -> PlaceOrder:
-    symbol = text(given, "symbol")
+    symbol = listing(given)
     instrument = exchange.engine.book(symbol).instrument
     if given.get("positionSide", "BOTH") != "BOTH":
         raise Refusal(-4061, "Order's position side does not match user's setting.")
@@ -67,7 +67,7 @@ def cancel(exchange: Exchange, given: Given) -> Any:
 
 def cancel_batch(exchange: Exchange, given: Given) -> Any:
     """Up to ten orders by one kind of id; each is answered by itself (ORD-2)."""
-    symbol = text(given, "symbol")
+    symbol = listing(given)
     names = {name.lower(): value for name, value in given.items()}
     by_id = "orderidlist" in names
     name = "orderidlist" if by_id else "origclientorderidlist"
@@ -79,7 +79,7 @@ def cancel_batch(exchange: Exchange, given: Given) -> Any:
 
 
 def cancel_all(exchange: Exchange, given: Given) -> Any:
-    exchange.cancel_all(text(given, "symbol"))
+    exchange.cancel_all(listing(given))
     return {"code": 200, "msg": "The operation of cancel all open order is done."}
 
 
@@ -98,12 +98,13 @@ def query_open(exchange: Exchange, given: Given) -> Any:
 
 
 def open_orders(exchange: Exchange, given: Given) -> Any:
-    books = [exchange.engine.book(given["symbol"])] if "symbol" in given else exchange.engine.books.values()
+    every = exchange.engine.perpetuals.books.values()
+    books = [exchange.engine.book(listing(given))] if "symbol" in given else list(every)
     return [_shown(exchange, order) for book in books for order in book.open_orders()]
 
 
 def all_orders(exchange: Exchange, given: Given) -> Any:
-    symbol, times = text(given, "symbol"), time_range(given)
+    symbol, times = listing(given), time_range(given)
     exchange.engine.book(symbol)
     found = exchange.ledger.orders(
         symbol, integer(given, "orderId", 0), times.start_ms, times.end_ms, limit(given, 500, 1_000)
@@ -112,7 +113,7 @@ def all_orders(exchange: Exchange, given: Given) -> Any:
 
 
 def user_trades(exchange: Exchange, given: Given) -> Any:
-    symbol, times = text(given, "symbol"), time_range(given)
+    symbol, times = listing(given), time_range(given)
     exchange.engine.book(symbol)
     rows = exchange.ledger.trades(
         symbol,
@@ -126,11 +127,11 @@ def user_trades(exchange: Exchange, given: Given) -> Any:
 
 
 def _shown(exchange: Exchange, order: Order) -> messages.Json:
-    return messages.order(order, exchange.markets[order.symbol].instrument)
+    return messages.order(order, exchange.engine.books[order.symbol].instrument)
 
 
 def _ids(given: Given) -> tuple[str, int | None, str | None]:
-    symbol = text(given, "symbol")
+    symbol = listing(given)
     if given.get("orderId"):
         return symbol, integer(given, "orderId", 0), None
     if given.get("origClientOrderId"):

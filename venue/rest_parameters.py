@@ -11,7 +11,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import TypeVar
 
-from venue.errors import parameter_malformed, parameter_missing
+from venue.errors import parameter_malformed, parameter_missing, unknown_symbol
+from venue.instruments import Product
 
 Given = Mapping[str, str]
 E = TypeVar("E", bound=StrEnum)
@@ -23,6 +24,14 @@ def text(given: Given, name: str) -> str:
     if not value:
         raise parameter_missing(name)
     return value
+
+
+def listing(given: Given, product: Product = Product.PERPETUAL) -> str:
+    """The venue's own name of the symbol that was sent; a symbol with a slash is nobody's."""
+    symbol = text(given, "symbol")
+    if "/" in symbol:
+        raise unknown_symbol()
+    return product.listing(symbol)
 
 
 def integer(given: Given, name: str, default: int, least: int = 0) -> int:

@@ -22,7 +22,8 @@ from venue.exchange import Exchange
 from venue.listen_keys import ListenKeys
 from venue.player import Player
 from venue.rest_parameters import integer, text
-from venue.routes import ROUTES, Access, Route
+from venue.routes import ROUTES
+from venue.routing import Access, Route
 from venue.signature import Authenticator, parameters
 from venue.websocket import StreamServer
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import orjson
 
+from venue.instruments import Product
+
 Send = Callable[[bytes], Awaitable[None]]
 MARKET_CHANNELS = ("bookTicker", "trade", "aggTrade")
 USER = "user data"
@@ -29,6 +31,8 @@ class Subscriber:
         self._wake = asyncio.Event()
         self.combined = combined
         self.names: set[str] = set()
+        self.subscription_ids: dict[str, int] = {}
+        """Numbers of user streams that were subscribed to by the WebSocket API."""
         self.cut_off = False
         self.silent = False
         """A silent one stays connected and is told nothing any more."""
@@ -39,6 +43,15 @@ class Subscriber:
     @property
     def backlog(self) -> int:
         return len(self._waiting)
+
+    def enveloped(self, name: str, message: bytes) -> bytes:
+        """A message of a stream as this connection gets it."""
+        number = self.subscription_ids.get(name)
+        if number is not None:
+            return b'{"subscriptionId":%d,"event":%b}' % (number, message)
+        if self.combined:
+            return b'{"stream":"%b","data":%b}' % (name.rpartition("/")[2].encode(), message)
+        return message
 
     def offer(self, message: bytes) -> None:
         if self.silent:
@@ -120,7 +133,8 @@ class Streams:
         """Whether anyone listens to quotes or trades of a symbol."""
         lower = symbol.lower()
         names = [f"{lower}@{channel}" for channel in MARKET_CHANNELS]
-        return any(name in self._by_name for name in (*names, "!bookTicker"))
+        every = Product.of(symbol).listing("!bookTicker")
+        return any(name in self._by_name for name in (*names, every))
 
     def publish(self, name: str, message: Any) -> int:
         """Offer a message to all who listen; returns how many."""
@@ -129,10 +143,7 @@ class Streams:
             return 0
         plain = orjson.dumps(message)
         for subscriber in listeners:
-            if subscriber.combined:
-                subscriber.offer(b'{"stream":"' + name.encode() + b'","data":' + plain + b"}")
-            else:
-                subscriber.offer(plain)
+            subscriber.offer(subscriber.enveloped(name, plain))
         return len(listeners)
 
     async def drained(self, most: int) -> None:
@@ -143,4 +154,4 @@ class Streams:
 
 
 def _is_market_data(name: str) -> bool:
-    return name == "!bookTicker" or name.partition("@")[2] in MARKET_CHANNELS
+    return name.rpartition("/")[2] == "!bookTicker" or name.partition("@")[2] in MARKET_CHANNELS

@@ -28,6 +28,8 @@ REFERENCE_PRICES = {
     "AKROUSDT": "0.0174",
     "1000SHIBUSDT": "0.0065",
     "KEEPUSDT": "0.27",
+    "XRPETH": "0.00044",
+    "ETHBTC": "0.0558",
 }
 QUOTE_NOTIONAL = 40_000
 """Displayed size of a quote is around this much quote currency."""
@@ -45,11 +47,12 @@ class SyntheticMarket:
 
     def __init__(self, instrument: Instrument, seed: int, start_ms: int) -> None:
         self.symbol = instrument.symbol
+        self.wire_symbol = instrument.wire_symbol
         self.name = f"synthetic:{instrument.symbol}"
         self._instrument = instrument
         self._seed = seed
         self.start_ms = start_ms
-        price = Decimal(REFERENCE_PRICES.get(instrument.symbol, "1"))
+        price = Decimal(REFERENCE_PRICES.get(instrument.wire_symbol, "1"))
         self._reference = max(instrument.nearest_ticks(price), 1_000)
         value = float(instrument.lot_value) * self._reference
         self._typical_lots = max(1.0, QUOTE_NOTIONAL / value)
@@ -57,7 +60,9 @@ class SyntheticMarket:
 
     def _random(self, index: int) -> tuple[float, float, float, float]:
         """Four numbers in [0, 1) that belong to this seed, symbol and index."""
-        digest = blake2b(f"{self._seed}:{self.symbol}:{index}".encode(), digest_size=16, usedforsecurity=False).digest()
+        digest = blake2b(
+            f"{self._seed}:{self.wire_symbol}:{index}".encode(), digest_size=16, usedforsecurity=False
+        ).digest()
         parts = (int.from_bytes(digest[at : at + 4], "little") / 2**32 for at in range(0, 16, 4))
         return next(parts), next(parts), next(parts), next(parts)
 

@@ -18,13 +18,17 @@ def point_at_venue(exchange: Any, port: int) -> None:
     for name, address in api.items():
         if isinstance(address, str):
             api[name] = f"{http}/{address.split('://', 1)[1].split('/', 1)[1]}"
-    api["ws"]["linear"] = web_socket
+    for name in ("linear", "spot", "margin"):
+        if name in api["ws"]:
+            api["ws"][name] = web_socket
+    if "ws-api" in api["ws"]:
+        api["ws"]["ws-api"]["spot"] = f"ws://127.0.0.1:{port}/ws-api/v3"
 
 
 @asynccontextmanager
-async def ccxt_client(port: int, **options: Any) -> AsyncIterator[Any]:
-    """Real ccxt.pro binanceusdm, talking to the venue on this port."""
-    exchange = ccxt.pro.binanceusdm(
+async def ccxt_client(port: int, *, kind: str = "binanceusdm", **options: Any) -> AsyncIterator[Any]:
+    """Real ccxt.pro binanceusdm, or binance of spot and margin, talking to the venue on this port."""
+    exchange = getattr(ccxt.pro, kind)(
         {
             "apiKey": options.pop("api_key", API_KEY),
             "secret": options.pop("api_secret", API_SECRET),

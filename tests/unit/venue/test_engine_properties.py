@@ -69,7 +69,7 @@ def check_invariants(market: Market) -> None:
     for order in engine.open_by_id.values():
         assert 0 <= order.filled < order.quantity
         assert order.is_open
-        assert not (order.reduce_only and not engine._allowed(order)), "nothing left to reduce, yet open"
+        assert not (order.reduce_only and not engine.perpetuals.allowed(order)), "nothing left to reduce, yet open"
     assert sorted(engine.open_by_id) == [order.order_id for order in book.open_orders()]
     assert book.best_own_bid == (book.bids[0].price if book.bids else 0)
     assert [-o.price for o in book.bids] == sorted(-o.price for o in book.bids)

@@ -37,8 +37,14 @@ class PublicVenue(Protocol):
     def status(self) -> dict[str, dict[str, Any]]: ...
 
 
+def secrets_of(connection: VenueConnection) -> dict[str, str]:
+    """Every secret that is set, by the name of its setting."""
+    found = {name: getattr(connection, name) for name in VenueConnection.model_fields}
+    return {name: value.get_secret_value() for name, value in found.items() if isinstance(value, SecretStr) and value}
+
+
 def without_keys(connection: VenueConnection) -> VenueConnection:
-    return connection.model_copy(update={"api_key": NO_KEY, "api_secret": NO_KEY})
+    return connection.model_copy(update=dict.fromkeys(secrets_of(connection), NO_KEY))
 
 
 def open_public(connection: VenueConnection) -> PublicVenue:

@@ -23,6 +23,14 @@ def grpc_address(settings: Settings) -> str:
     return f"{'127.0.0.1' if host in {'0.0.0.0', '::', '[::]'} else host}:{port}"  # noqa: S104 - compared, not bound
 
 
+def paper_address(settings: Settings) -> str:
+    """Where the paper venue of this data folder answers, as far as can be known from outside its `tapeline up`."""
+    port = settings.venue.port
+    if not is_chosen(settings, "venue", "port"):
+        port = remembered_ports(settings.home).get("venue", port)
+    return f"{settings.venue.host}:{port}"
+
+
 def is_chosen(settings: Settings, section: str, field: str) -> bool:
     """Whether the user set this port; 0 means any."""
     model: BaseModel = getattr(settings, section)

@@ -17,6 +17,7 @@ from tapeline.activation import activate, tell_of_kill
 from tapeline.embedded.kafka import await_groups
 from tapeline.errors import TapelineError
 from tapeline.http_client import HttpClient
+from tapeline.live_paper import without_secrets
 from tapeline.memory import used_bytes
 from tapeline.pacer import pace
 from tapeline.processes import (
@@ -75,6 +76,9 @@ class Pipeline:
         log = LogAddress(settings.bootstrap or "", settings.kafka.topic_prefix)
         await await_groups(log.bootstrap)
         await apply_catalogue(log, replication_factor=settings.kafka.replication_factor)
+        if settings.feed is not None:
+            self._on_step(f"live market data of {settings.feed.connection.name}, orders on paper")
+            await self._start_processes(without_secrets(settings), "feed")
         if self.settings.trades_on_paper:
             self._on_step("starting the paper venue")
             await self._start_processes(settings, "venue")

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from tapeline.addresses import is_chosen
 from tapeline.embedded.kafka import EmbeddedKafka, kafka_answers
-from tapeline.embedded.ports import choose_ports, is_free
+from tapeline.embedded.ports import LOOPBACK, choose_ports, is_free
 from tapeline.embedded.postgres import EmbeddedPostgres, postgres_answers
 from tapeline.embedded.server import Command, EmbeddedServer
 from tapeline.embedded.servers import Servers
@@ -26,12 +26,14 @@ from tapeline.settings import Settings, handed_over
 from tapeline.supervisor import Spec
 
 # Who writes to the venue or the log ends before who stores; the servers come last.
-STOP_FIRST: Final = (("agents",), ("connector",), ("venue",))
+STOP_FIRST: Final = (("agents",), ("connector",), ("venue",), ("feed",))
 STOP_LAST: Final = (("projections",), ("postgres", "kafka"))
 _STOP_S: Final = 4.0
 
 # setting of the port: (process, section, field)
 _PORTS: Final = (
+    ("feed", "feed", "port"),
+    ("feed_operations", "feed", "operations_port"),
     ("venue", "venue", "port"),
     ("connector_grpc", "connector", "grpc_port"),
     ("connector", "connector", "operations_port"),
@@ -77,6 +79,8 @@ def wire(settings: Settings, servers: Servers) -> Settings:
     """What the processes are told: the servers' addresses, and the paper venue's for the connector."""
     wired = _with(settings, "kafka", {"bootstrap": servers.bootstrap})
     wired = _with(wired, "postgres", {"dsn": servers.dsn})
+    if settings.feed is not None:
+        wired = _with(wired, "venue", {"live_feed": f"{LOOPBACK}:{settings.feed.port}"})
     if settings.trades_on_paper:
         paper = settings.venue
         reached_at = paper.reached_at or f"{paper.host}:{paper.port}"
@@ -102,12 +106,15 @@ def with_symbols(settings: Settings, symbols: tuple[str, ...]) -> Settings:
 
 def addresses(settings: Settings) -> dict[str, Address]:
     """Where our own processes answer, by name."""
-    return {
+    ours = {
         "venue": Address(settings.venue.host, settings.venue.port),
         "connector": Address(settings.connector.operations_host, settings.connector.operations_port),
         "agents": Address(settings.agents.operations_host, settings.agents.operations_port),
         "projections": Address(settings.projections.operations_host, settings.projections.operations_port),
     }
+    if settings.feed is not None:
+        ours["feed"] = Address(settings.feed.operations_host, settings.feed.operations_port)
+    return ours
 
 
 def server_spec(server: EmbeddedServer, settings: Settings) -> Spec:
@@ -156,6 +163,8 @@ async def reach(settings: Settings, ours: list[EmbeddedServer]) -> Servers:
 
 
 def _listens(settings: Settings, section: str) -> bool:
+    if section == "feed":
+        return settings.feed is not None
     return section != "venue" or settings.trades_on_paper
 
 

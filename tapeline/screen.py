@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tapeline.snapshot import Row, Snapshot, killed_text, number
+from tapeline.staleness import live_text, stale_text
 
 _STATE_STYLE: Final = {"ready": "green", "starting": "yellow", "waiting": "red", "stopped": "dim"}
 _LEVEL_STYLE: Final = {"warning": "yellow", "error": "red", "critical": "bold red"}
@@ -101,6 +102,7 @@ def status_line(view: View) -> str:
     troubled = [name for name, process in view.processes.items() if process["state"] != "ready"]
     parts = [
         f"{_clock()} {view.elapsed_s:6.0f} s",
+        stale_text(view.venue.get("live") or {}),
         *map(killed_text, view.snapshot.killed),
         feed or "waiting for the first quote",
         f"orders {counts.open_orders} open {counts.orders} in all",
@@ -142,6 +144,8 @@ def _headline(view: View) -> Text:
     if played:
         text.append(f"{played}  ", style="dim")
     text.append(f"lag {counts.records_behind} records", style="dim" if counts.records_behind < 1_000 else "yellow")
+    if stale := stale_text(view.venue.get("live") or {}):
+        text.append(f"  {stale}", style="bold red")
     if not view.database_answers:
         text.append("  the database does not answer", style="red")
     return text
@@ -150,6 +154,8 @@ def _headline(view: View) -> Text:
 def _played(venue: Mapping[str, Any]) -> str:
     if not venue:
         return ""
+    if venue.get("live"):
+        return live_text(venue["live"])
     if venue.get("synthetic"):
         return "synthetic market"
     total = venue.get("total") or 0

@@ -31,6 +31,7 @@ from observability.logs import hide
 from projections.settings import ProjectionsSettings
 from tapeline.data_folder import data_home
 from tapeline.errors import UsageError
+from tapeline.recording.feed_settings import FeedSettings
 from tapeline.secrets import paper_keys
 from tapeline.yaml_file import KeyPath, YamlFile, read_yaml
 from venue.settings import VenueSettings
@@ -87,6 +88,7 @@ class Settings(BaseSettings):
     supervisor: SupervisorSettings = SupervisorSettings()
     venue: VenueSettings
     connector: ConnectorSettings = ConnectorSettings()
+    feed: FeedSettings | None = None
     agents: AgentsSettings
     projections: ProjectionsSettings = ProjectionsSettings()
 

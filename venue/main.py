@@ -17,7 +17,9 @@ from aiohttp import web
 
 from venue.edge import Edge, ScriptedStreams
 from venue.errors import LedgerError, PortTakenError
+from venue.exchange import Exchange
 from venue.listen_keys import ListenKeys
+from venue.live import LiveFeed, LivePlayer, LiveTape
 from venue.misbehaviour import Misbehaviour
 from venue.opening import Opened, open_venue
 from venue.player import Player, tell_mark_prices
@@ -50,11 +52,14 @@ async def serve(settings: VenueSettings, stop: asyncio.Event, started: asyncio.F
     with only_one(settings):
         misbehaviour = Misbehaviour() if settings.misbehaves else None
         streams = ScriptedStreams(misbehaviour) if misbehaviour else Streams()
-        opened = open_venue(settings, streams)
+        feed = LiveFeed(settings.live_feed) if settings.live_feed else None
+        opened = open_venue(settings, streams, LiveTape(await feed.open()) if feed else None)
         try:
-            await _serve_opened(settings, opened, streams, misbehaviour, stop, started)
+            await _serve_opened(settings, opened, streams, misbehaviour, feed, stop, started)
         finally:
             opened.ledger.close()
+            if feed is not None:
+                feed.close()
 
 
 @contextmanager
@@ -79,17 +84,12 @@ async def _serve_opened(
     opened: Opened,
     streams: Streams,
     misbehaviour: Misbehaviour | None,
+    feed: LiveFeed | None,
     stop: asyncio.Event,
     started: asyncio.Future[int] | None,
 ) -> None:
     exchange = opened.exchange
-    player = Player(
-        exchange,
-        speed=settings.speed,
-        max_lag_ms=settings.max_lag_ms,
-        paced=settings.paced,
-        wait_for_subscriber=settings.wait_for_subscriber,
-    )
+    player = _player(settings, exchange, feed)
     secret = settings.api_secret.get_secret_value()
     keys = ListenKeys(secret)
     stream_server = StreamServer(streams, keys, buffer=settings.subscriber_buffer)
@@ -118,7 +118,19 @@ async def _serve_opened(
         await runner.cleanup()
 
 
-def _tasks(player: Player, opened: Opened) -> list[asyncio.Task[None]]:
+def _player(settings: VenueSettings, exchange: Exchange, feed: LiveFeed | None) -> Player | LivePlayer:
+    if feed is not None and isinstance(exchange.tape, LiveTape):
+        return LivePlayer(exchange, exchange.tape, feed)
+    return Player(
+        exchange,
+        speed=settings.speed,
+        max_lag_ms=settings.max_lag_ms,
+        paced=settings.paced,
+        wait_for_subscriber=settings.wait_for_subscriber,
+    )
+
+
+def _tasks(player: Player | LivePlayer, opened: Opened) -> list[asyncio.Task[None]]:
     return [
         asyncio.create_task(player.run(), name="player"),
         asyncio.create_task(tell_mark_prices(opened.exchange), name="mark prices"),
@@ -158,6 +170,9 @@ async def _listen(runner: web.AppRunner, settings: VenueSettings) -> int:
 
 
 def _log_start(opened: Opened, settings: VenueSettings, port: int) -> None:
+    if settings.live_feed:
+        log.info("paper venue on %s:%d follows the live feed at %s", settings.host, port, settings.live_feed)
+        return
     source = (
         f"a SYNTHETIC market (seed {settings.seed})"
         if opened.synthetic

@@ -21,6 +21,7 @@ from venue.instruments import Instrument, Product
 from venue.klines import Kline
 from venue.ledger import Checkpoint, Ledger
 from venue.listing import listed
+from venue.live import LiveTape
 from venue.settings import VenueSettings
 from venue.spot.accounts import Accounts
 from venue.spot.listing import both_accounts
@@ -45,19 +46,22 @@ class Opened:
     recordings: list[Recording]
 
 
-def open_venue(settings: VenueSettings, streams: Streams) -> Opened:
-    """Read the tapes, open the ledger, restore what it holds. Raises `VenueError` with what to do."""
-    perpetuals, pairs, recordings = listed(settings)
+def open_venue(settings: VenueSettings, streams: Streams, live: LiveTape | None = None) -> Opened:
+    """Read the tapes, open the ledger, restore what it holds. Raises `VenueError` with what to do.
+
+    `live`: the market comes from there, and no tape is played.
+    """
+    perpetuals, pairs, recordings = (*live.listed, []) if live else listed(settings)
     if len({one.quote_asset for one in perpetuals}) > 1:
         raise InstrumentError("the USDⓈ-M wallet has one asset: choose symbols of one, for example all USDT")
     instruments = {one.symbol: one for one in (*perpetuals, *both_accounts(pairs))}
     ledger = Ledger(settings.data_dir, instruments)
     try:
-        exchange = _resume(settings, ledger, recordings, instruments, streams)
+        exchange = _resume(settings, ledger, recordings, instruments, streams, live)
     except BaseException:
         ledger.close()
         raise
-    return Opened(exchange, ledger, not recordings, recordings)
+    return Opened(exchange, ledger, not recordings and live is None, recordings)
 
 
 def _resume(
@@ -66,14 +70,13 @@ def _resume(
     recordings: list[Recording],
     instruments: Mapping[str, Instrument],
     streams: Streams,
+    live: LiveTape | None,
 ) -> Exchange:
     """The exchange as the ledger left it, or a new one."""
     with_market = {name: one for name, one in instruments.items() if one.product is not Product.MARGIN}
-    _check_same_run(settings, ledger, recordings, list(with_market))
+    _check_same_run(settings, ledger, recordings, list(with_market), live)
     checkpoint = ledger.load_checkpoint()
-    sources: list[Source] = (
-        tape_files.sources(recordings, with_market) if recordings else _synthetic(settings, with_market, checkpoint)
-    )
+    sources = [] if live else _sources(settings, recordings, with_market, checkpoint)
     accounts = _accounts(settings, ledger)
     engine = Engine(
         instruments.values(),
@@ -83,7 +86,7 @@ def _resume(
     accounts.margin_books.update(
         (name, book) for name, book in engine.books.items() if book.instrument.product is Product.MARGIN
     )
-    tape = Tape(sources, checkpoint.positions if checkpoint else {})
+    tape = live or Tape(sources, checkpoint.positions if checkpoint else {})
     exchange = Exchange(engine, accounts, ledger, tape, streams, key_may_withdraw=settings.key_may_withdraw)
     _restore(exchange, ledger, checkpoint)
     _make_history(exchange, ledger, sources)
@@ -109,6 +112,17 @@ def _accounts(settings: VenueSettings, ledger: Ledger) -> Accounts:
     )
     accounts.next_transaction_id = ledger.wallets.last_transaction_id() + 1
     return accounts
+
+
+def _sources(
+    settings: VenueSettings,
+    recordings: list[Recording],
+    instruments: Mapping[str, Instrument],
+    checkpoint: Checkpoint | None,
+) -> list[Source]:
+    if recordings:
+        return tape_files.sources(recordings, instruments)
+    return _synthetic(settings, instruments, checkpoint)
 
 
 def _synthetic(
@@ -139,11 +153,14 @@ def _go_on_together(markets: list[SyntheticMarket], positions: dict[str, int]) -
             positions.update({one.name: step * EVENTS_A_STEP for one in twins})
 
 
-def _check_same_run(settings: VenueSettings, ledger: Ledger, recordings: list[Recording], symbols: list[str]) -> None:
+def _check_same_run(
+    settings: VenueSettings, ledger: Ledger, recordings: list[Recording], symbols: list[str], live: LiveTape | None
+) -> None:
     """Refuse to go on with another story than the one this ledger tells."""
     run: dict[str, object] = {
         "tapes": sorted(f"{one.path.name}:{one.symbol}:{one.rows}" for one in recordings),
-        "seed": None if recordings else settings.seed,
+        "live": live.header.venue if live else None,
+        "seed": None if recordings or live else settings.seed,
         "initial_balance": str(settings.initial_balance),
     }
     if settings.spot_symbols:

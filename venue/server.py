@@ -20,6 +20,7 @@ from venue.edge_control import EdgeControl
 from venue.errors import Refusal, VenueError, parameter_malformed
 from venue.exchange import Exchange
 from venue.listen_keys import ListenKeys
+from venue.live import LivePlayer
 from venue.player import Player
 from venue.rest_parameters import integer, text
 from venue.routes import ROUTES
@@ -55,7 +56,7 @@ class VenueServer:
     def __init__(
         self,
         exchange: Exchange,
-        player: Player,
+        player: Player | LivePlayer,
         authenticator: Authenticator,
         keys: ListenKeys,
         streams: StreamServer,
@@ -152,6 +153,7 @@ class VenueServer:
         return _json(
             {
                 **self.paper_facts,
+                "live": player.live if isinstance(player, LivePlayer) else None,
                 "tape_time_ms": exchange.time_ms,
                 "position": tape.position,
                 "total": tape.total,

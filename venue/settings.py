@@ -37,6 +37,8 @@ class VenueSettings(BaseModel):
     tapes: list[Path] = []
     spot_tapes: list[Path] = []
     tape_symbol: str | None = None
+    live_feed: str | None = Field(default=None, pattern=r"^[^\s:]+:\d+$")
+    """host:port of a feed whose market is played live instead of a tape or the synthetic one (`venue.live`)."""
     speed: Annotated[float, Field(gt=0, le=1_000_000)] | Literal["max"] = 1.0
     seed: int = 1
     initial_balance: Decimal = Field(default=Decimal(10_000), gt=0)

@@ -33,9 +33,9 @@ def check(wait: Wait = 0.0, config: Config = None, as_json: Json = False) -> Non
     Works while `tapeline up` runs and after it has stopped, however it was stopped. What is still under way is counted
     as in_flight and listed; the next start settles it.
     """
-    from tapeline.settings import load_settings
+    from tapeline.live_paper import settings_in_use
 
-    verdict = asyncio.run(run(load_settings(config), wait))
+    verdict = asyncio.run(run(settings_in_use(config), wait))
     if as_json:
         import orjson
 

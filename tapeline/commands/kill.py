@@ -41,9 +41,9 @@ def kill(
     Holds over restarts until `tapeline release`. May be repeated.
     """
     from tapeline import kill_switch
-    from tapeline.settings import load_settings
+    from tapeline.live_paper import settings_in_use
 
-    settings = load_settings(config)
+    settings = settings_in_use(config)
     tell = _silent if as_json else _Steps().tell
     done = asyncio.run(
         kill_switch.kill(settings, by=by or _user(), reason=reason, everything=everything, timeout_s=timeout, tell=tell)
@@ -56,9 +56,9 @@ def release(
 ) -> None:
     """Let the account trade again after `tapeline kill`."""
     from tapeline import kill_switch
-    from tapeline.settings import load_settings
+    from tapeline.live_paper import settings_in_use
 
-    settings = load_settings(config)
+    settings = settings_in_use(config)
     tell = _silent if as_json else _Steps().tell
     done = asyncio.run(kill_switch.release(settings, by=by or _user(), reason=reason, timeout_s=timeout, tell=tell))
     told = done.symbols_told is not None or not kill_switch.pipeline_runs(settings)

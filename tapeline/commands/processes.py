@@ -22,6 +22,7 @@ Config = Annotated[Path | None, typer.Option("--config", "-c", help="YAML file; 
 
 
 def register(app: typer.Typer) -> None:
+    app.command("feed", rich_help_panel="One process")(feed)
     app.command("venue", rich_help_panel="One process")(venue)
     app.command("connector", rich_help_panel="One process")(connector)
     app.command("agents", rich_help_panel="One process")(agents)
@@ -43,6 +44,21 @@ def venue(config: Config = None) -> None:
             raise UsageError(str(error)) from error
 
     _run("venue", config, work)
+
+
+def feed(config: Config = None) -> None:
+    """Follow a live venue's public streams for the paper venue. It has no key."""
+
+    def work(settings: Settings) -> None:
+        import uvloop
+
+        from tapeline.recording.feed import run
+
+        if settings.feed is None:
+            raise UsageError("no venue to follow: tapeline up --venue binance --paper starts this process")
+        uvloop.run(run(settings.feed))
+
+    _run("feed", config, work)
 
 
 def connector(config: Config = None) -> None:

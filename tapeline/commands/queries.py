@@ -46,10 +46,12 @@ def status(symbol: Symbol = "", config: Config = None, as_json: Json = False) ->
         _json({})
         return
     found, killed = answer
+    live = asyncio.run(_live(config))
     if as_json:
-        _json({**asdict(found), "killed": killed})
+        _json({**asdict(found), "killed": killed, "live": live})
         return
     _print_status(found, killed)
+    _print_live(live)
 
 
 def orders(
@@ -133,9 +135,9 @@ def _ask(config: Path | None, question: Callable[[Connection], Awaitable[AnswerT
 
         from projections.queries import is_empty
         from tapeline.embedded.servers import known_servers, servers
-        from tapeline.settings import load_settings
+        from tapeline.live_paper import settings_in_use
 
-        settings = load_settings(config)
+        settings = settings_in_use(config)
         if settings.dsn is None and known_servers(settings) is None:
             return None  # the very first command in this folder: nothing is there to be asked
         async with (
@@ -243,6 +245,30 @@ def _print_status(found: Overview, killed: Sequence[dict[str, Any]]) -> None:
     )
     age_s = max(0.0, time.time() - found.lag.updated_ms / 1000)
     typer.echo(f"projections {found.lag.records} records behind, last written {age_s:.0f} s ago")
+
+
+async def _live(config: Path | None) -> dict[str, Any] | None:
+    """What the running paper venue says of the live market it follows; None where it follows none or does not run."""
+    from tapeline.addresses import paper_address
+    from tapeline.http_client import HttpClient
+    from tapeline.live_paper import settings_in_use
+
+    settings = settings_in_use(config)
+    if settings.feed is None:
+        return None
+    async with HttpClient() as http:
+        state = await http.get(f"http://{paper_address(settings)}/paper/v1/state")
+    return (state or {}).get("live")
+
+
+def _print_live(live: dict[str, Any] | None) -> None:
+    from tapeline.staleness import live_text, stale_text
+
+    if live is None:
+        return
+    typer.echo(live_text(live))
+    if stale := stale_text(live):
+        typer.secho(stale, fg=typer.colors.RED, bold=True)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
 def up(
     duration: Annotated[float | None, typer.Option(min=0.1, help="End after so many seconds of trading.")] = None,
     tape: Annotated[list[Path] | None, typer.Option(help="Recorded market data to play; may be repeated.")] = None,
-    symbol: Annotated[str | None, typer.Option(help="Instrument, such as BTCUSDT.")] = None,
+    venue: Annotated[str | None, typer.Option("--venue", help="With --paper: whose market to follow live.")] = None,
+    paper: Annotated[bool, typer.Option("--paper", help="Live market data of --venue, orders on paper.")] = False,
+    symbol: Annotated[str | None, typer.Option(help="Instrument, such as BTCUSDT; with --paper several: A,B.")] = None,
     speed: Annotated[str | None, typer.Option(help="1, 10, … or max: as fast as the slowest part keeps up.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the data folder's log, orders and positions.")] = False,
     param: Annotated[list[str] | None, typer.Option(help="Strategy parameter, name=value; may be repeated.")] = None,
@@ -42,17 +44,30 @@ def up(
 
     from tapeline.data_folder import owned
     from tapeline.embedded.server import require_space
+    from tapeline.live_paper import following, forget_keys, remember
     from tapeline.run import run_pipeline
     from tapeline.screen import Screen
     from tapeline.settings import load_settings
 
-    settings = load_settings(config, _overrides(tape, symbol, speed))
+    _require_sense(venue, paper=paper, played=bool(tape or speed))
+
+    def chosen() -> Settings:
+        if not paper:
+            return load_settings(config, _overrides(tape, symbol, speed))
+        return following(
+            load_settings(config), venue, tuple(one.strip() for one in (symbol or "").split(",") if one.strip())
+        )
+
+    settings = chosen()
     parameters = _parameters(param or [], settings)
     console = Console(stderr=as_json)
     with owned(settings.home, "up"):
         if fresh:
             _forget(settings.home)
-            settings = load_settings(config, _overrides(tape, symbol, speed))
+            settings = chosen()
+        remember(settings)
+        if paper:
+            forget_keys(load_settings(config).connector.venue)
         require_space(settings.home)
         _log_to_file(settings)
         _fetch_kafka(settings, console)
@@ -72,6 +87,16 @@ def up(
     else:
         for line in summary.lines():
             console.print(line, highlight=False, soft_wrap=True)
+
+
+def _require_sense(venue: str | None, *, paper: bool, played: bool) -> None:
+    if paper and played:
+        raise UsageError("--paper follows a live market: leave --tape and --speed out")
+    if venue is not None and not paper:
+        raise UsageError(
+            f"--venue {venue} goes with --paper: live market data, orders on paper. "
+            "For real orders set connector.venue in the configuration"
+        )
 
 
 def _overrides(tape: list[Path] | None, symbol: str | None, speed: str | None) -> dict[str, Any]:

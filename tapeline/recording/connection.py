@@ -6,8 +6,7 @@ from typing import Final
 
 from connector.public import without_keys
 from connector.settings import VenueConnection
-from tapeline.addresses import is_chosen
-from tapeline.embedded.ports import remembered_ports
+from tapeline.addresses import paper_address
 from tapeline.errors import UsageError
 from tapeline.settings import Settings
 
@@ -37,9 +36,11 @@ def connection_to(settings: Settings, name: str) -> VenueConnection:
 
 
 def _paper(settings: Settings) -> VenueConnection:
-    paper = settings.venue
-    port = paper.port if is_chosen(settings, "venue", "port") else remembered_ports(settings.home).get("venue")
-    address = f"{paper.host}:{port or paper.port}"
-    keys = {"api_key": paper.api_key, "api_secret": paper.api_secret}
-    found = {"rest_url": f"http://{address}", "ws_url": f"ws://{address}", **keys}
+    address = paper_address(settings)
+    found = {
+        "rest_url": f"http://{address}",
+        "ws_url": f"ws://{address}",
+        "api_key": settings.venue.api_key,
+        "api_secret": settings.venue.api_secret,
+    }
     return settings.connector.venue.model_copy(update=found)

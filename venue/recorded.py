@@ -5,10 +5,10 @@ The first line says whose market it is and which instruments, with tick and lot 
 | `kind` | beside `symbol`, `time_ms` (the venue's clock) and `received_ns` (ours) |
 |---|---|
 | `quote` | `bid`, `bid_size`, `ask`, `ask_size`, `update_id` |
-| `trade` | `trade_id`, `taker_side` (buy, sell), `price`, `quantity`; `filled`: true where REST told it after a gap |
+| `trade` | `trade_id`, `taker_side` (buy, sell), `price`, `quantity` |
 | `candle` | `interval_ms`, `open`, `high`, `low`, `close`, `volume`, `closed`; `time_ms` is when it opened |
 | `funding` | `mark_price`, `rate`, `next_funding_time_ms` (0: none), where told `predicted_rate` |
-| `gap` | the stream was away after `time_ms`; `trades`: how many were filled in, null where they could not be had |
+| `gap` | `feeds`: what was away after `time_ms`; trades of the gap follow it, where the venue could still tell them |
 
 Prices and quantities are decimal strings, exact as the venue sent them, quantities in base currency. Rows stand in the
 order of their receipt. Candles are not played: quotes and trades tell the same. Pure. Must not: read files or sockets.

@@ -1,7 +1,7 @@
-"""Listens to a venue's public streams and hands out rows in the order of their receipt, gaps marked and filled.
+"""Listens to a venue's public streams and hands out rows in the order of their receipt, gaps marked.
 
-After a stream was lost the trades that were missed are asked for by REST, so that none is missing and none is there
-twice; quotes cannot be had again, and the gap says so. Must not know where rows go.
+Trades and candles that a cut stream left out are put back by the adapter; what was missed while nobody recorded is
+asked for here. Quotes cannot be had again, and the gap says so. Must not know where rows go.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from topics.v1.market_pb2 import MarketEvent
 
 _log = get_logger(__name__)
 _LOOK_S = 0.2
+NOBODY_RECORDED = "recorder"
+"""Named in the gap between two recordings of one tape."""
 _REMEMBERED_TRADES = 5_000
 
 
@@ -92,38 +94,36 @@ class Recorder:
         newest = self.newest[symbol]
         async for item in self._venue.market(symbol):
             if isinstance(item, StreamLost):
-                if newest.received_ns:
-                    await self._bridge(symbol, newest)
+                await self._mark_gap(symbol, newest)
             elif _is_whole(item) and not (item.HasField("trade") and newest.is_old(item.trade.trade_id)):
                 self._take(symbol, item)
 
-    async def _bridge(self, symbol: str, newest: Newest) -> None:
-        """What was missed is filled in; the gap is marked where a feed was seen lost."""
-        lost, newest.lost, after_ms = newest.lost, set(), newest.time_ms
-        missed = await self._missed(symbol, newest)
-        if lost:
-            trades = None if missed is None else len(missed)
-            self._give(gap_row(symbol, after_ms, self._now_ns(), lost, trades))
-        for event in missed or ():
-            self._take(symbol, event, filled=True)
+    async def _mark_gap(self, symbol: str, newest: Newest) -> None:
+        lost, newest.lost = newest.lost, set()
+        if not lost or not newest.received_ns:
+            return
+        self._give(gap_row(symbol, newest.time_ms, self._now_ns(), lost))
+        if NOBODY_RECORDED in lost:
+            for event in await self._missed(symbol, newest):
+                self._take(symbol, event)
 
-    async def _missed(self, symbol: str, newest: Newest) -> list[MarketEvent] | None:
+    async def _missed(self, symbol: str, newest: Newest) -> list[MarketEvent]:
         if not newest.trade_id:
-            return None
+            return []
         try:
             return await self._venue.public_trades(symbol, after_id=newest.trade_id)
         except VenueError as error:
             _log.warning("trades_missed", symbol=symbol, after_id=newest.trade_id, reason=str(error))
-            return None
+            return []
 
     async def _funding(self, symbol: str) -> None:
         async for update in self._venue.funding(symbol):
             self._give(funding_row(update, self._now_ns()))
 
-    def _take(self, symbol: str, event: MarketEvent, *, filled: bool = False) -> None:
+    def _take(self, symbol: str, event: MarketEvent) -> None:
         if event.HasField("trade"):
             self.newest[symbol].note_trade(event.trade.trade_id)
-        self._give(market_row(symbol, self._scales[symbol], event, self._now_ns(), filled=filled))
+        self._give(market_row(symbol, self._scales[symbol], event, self._now_ns()))
 
     def _give(self, row: Row) -> None:
         newest = self.newest[row["symbol"]]

@@ -45,16 +45,14 @@ def line(row: Row) -> bytes:
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def market_row(symbol: str, scale: Scale, event: MarketEvent, received_ns: int, *, filled: bool = False) -> Row:
-    """`filled`: told by REST after a gap."""
+def market_row(symbol: str, scale: Scale, event: MarketEvent, received_ns: int) -> Row:
     match event.WhichOneof("event"):
         case "quote":
-            row = _quote(symbol, scale, event.quote, received_ns)
+            return _quote(symbol, scale, event.quote, received_ns)
         case "trade":
-            row = _trade(symbol, scale, event.trade, received_ns)
+            return _trade(symbol, scale, event.trade, received_ns)
         case _:
-            row = _candle(symbol, scale, event.candle, received_ns)
-    return row | {"filled": True} if filled else row
+            return _candle(symbol, scale, event.candle, received_ns)
 
 
 def _quote(symbol: str, scale: Scale, quote: Quote, received_ns: int) -> Row:
@@ -101,9 +99,9 @@ def funding_row(update: FundingUpdate, received_ns: int) -> Row:
     return row | {"predicted_rate": update.predicted_rate} if update.HasField("predicted_rate") else row
 
 
-def gap_row(symbol: str, after_ms: int, received_ns: int, feeds: Iterable[str], trades: int | None) -> Row:
-    """`after_ms`: the newest of the instrument before it; `trades`: how many were filled in, None where they cannot."""
-    return {**_row("gap", symbol, after_ms, received_ns), "feeds": sorted(feeds), "trades": trades}
+def gap_row(symbol: str, after_ms: int, received_ns: int, feeds: Iterable[str]) -> Row:
+    """`after_ms`: the newest of the instrument before it."""
+    return {**_row("gap", symbol, after_ms, received_ns), "feeds": sorted(feeds)}
 
 
 def _row(kind: str, symbol: str, time_ms: int, received_ns: int) -> Row:

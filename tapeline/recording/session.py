@@ -14,7 +14,7 @@ from connector.public import PublicVenue, open_public
 from connector.settings import VenueConnection
 from tapeline.errors import TapelineError, UsageError
 from tapeline.recording import rows
-from tapeline.recording.recorder import Newest, Recorder
+from tapeline.recording.recorder import NOBODY_RECORDED, Newest, Recorder
 from tapeline.recording.tape_writer import TapeWriter, whole_bytes
 from topics.v1.instruments_pb2 import Instrument
 from venue import recorded_file
@@ -22,7 +22,6 @@ from venue.errors import TapeError
 from venue.recorded import Header
 
 _FLUSH_S: Final = 0.25
-AFTER_RESTART: Final = "recorder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,7 @@ def _open(target: Target, venue: str, instruments: Sequence[Instrument]) -> Tape
 
 def _known(target: Target) -> dict[str, Newest]:
     """How the tape ends, by symbol, so that what was missed since can be filled in."""
-    known = {symbol: Newest(lost={AFTER_RESTART}) for symbol in (target.earlier or Header("", "", {})).instruments}
+    known = {symbol: Newest(lost={NOBODY_RECORDED}) for symbol in (target.earlier or Header("", "", {})).instruments}
     for _, row in recorded_file.rows(target.path):
         newest = known[row["symbol"]]
         newest.received_ns = row["received_ns"]

@@ -12,7 +12,7 @@ import pytest
 from connector.ccxt_adapter.mailbox import Mailbox
 from connector.errors import VenueUnavailableError
 from connector.port import StreamLost
-from tapeline.recording.recorder import Newest, Recorder
+from tapeline.recording.recorder import NOBODY_RECORDED, Newest, Recorder
 from tapeline.recording.rows import Row
 from topics.v1.common_pb2 import Grain, Side
 from topics.v1.funding_pb2 import FundingUpdate
@@ -110,44 +110,45 @@ async def test_prices_are_exact_and_both_times_are_kept() -> None:
         ]  # fmt: skip
 
 
-async def test_after_a_loss_the_gap_is_marked_and_missed_trades_come_once() -> None:
-    """STREAM-1: REST fills in what the stream missed; what both tell is there once."""
+async def test_a_gap_is_marked_once_where_a_feed_was_lost() -> None:
+    """STREAM-1: a subscription that is confirmed is none, and what the adapter put back follows the mark."""
     venue = ScriptedVenue()
-    venue.said.put(StreamLost())
-    venue.said.put(trade(1))
+    for item in (StreamLost(), trade(1), StreamLost()):
+        venue.said.put(item)
     async with Recording(venue) as it:
         await it.until(1)
         await asyncio.sleep(0.3)
         venue.up = False
         await asyncio.sleep(0.3)
         assert it.recorder.lost == {"quotes"}
-        venue.up, venue.missed = True, [trade(2), trade(3)]
-        for item in (StreamLost(), trade(3), trade(4), StreamLost()):
+        venue.up = True
+        for item in (StreamLost(), trade(2), StreamLost(), trade(3), trade(3)):
             venue.said.put(item)
-        rows = await it.until(5)
-    assert [(row["kind"], row.get("trade_id"), row.get("filled", False)) for row in rows[:5]] == [
-        ("trade", "1", False),
-        ("gap", None, False),
-        ("trade", "2", True),
-        ("trade", "3", True),
-        ("trade", "4", False),
+        rows = await it.until(4)
+    assert [(row["kind"], row.get("trade_id")) for row in rows] == [
+        ("trade", "1"),
+        ("gap", None),
+        ("trade", "2"),
+        ("trade", "3"),
     ]
-    assert (rows[1]["time_ms"], rows[1]["feeds"], rows[1]["trades"]) == (1, ["quotes"], 2)
-    assert [row["trade_id"] for row in rows if row["kind"] == "trade"] == ["1", "2", "3", "4"]
-    assert venue.asked[0] == "1"
+    assert (rows[1]["time_ms"], rows[1]["feeds"]) == (1, ["quotes"])
+    assert venue.asked == []
 
 
-async def test_a_gap_that_cannot_be_filled_says_so() -> None:
-    """STREAM-1: the venue's REST is away too."""
+@pytest.mark.parametrize("missed", [[trade(6), trade(7)], None])
+async def test_what_was_missed_while_nobody_recorded_is_asked_for(missed: list[MarketEvent] | None) -> None:
+    """STREAM-1: after the last trade of the tape that is continued; a venue that cannot tell leaves the gap."""
     venue = ScriptedVenue()
-    venue.missed = None
-    known = {"XRPETH": Newest(time_ms=5, received_ns=5, trade_id="5", lost={"recorder"})}
-    venue.said.put(StreamLost())
+    venue.missed = missed
+    known = {"XRPETH": Newest(time_ms=5, received_ns=5, trade_id="5", lost={NOBODY_RECORDED})}
+    for item in (StreamLost(), trade(7), trade(8)):
+        venue.said.put(item)
+    told = ["6", "7", "8"] if missed else ["7", "8"]
     async with Recording(venue, known=known) as it:
-        rows = await it.until(1)
-    assert [(row["kind"], row["time_ms"], row["feeds"], row["trades"]) for row in rows] == [
-        ("gap", 5, ["recorder"], None)
-    ]
+        rows = await it.until(1 + len(told))
+    assert (rows[0]["kind"], rows[0]["time_ms"], rows[0]["feeds"]) == ("gap", 5, [NOBODY_RECORDED])
+    assert [row["trade_id"] for row in rows[1:]] == told
+    assert venue.asked == ["5"]
 
 
 async def test_only_candles_that_ended_are_kept() -> None:

@@ -112,11 +112,11 @@ def test_a_settlement_takes_the_rate_told_before_its_time(tmp_path: Path) -> Non
     ]
 
 
-def test_gaps_and_candles_are_not_played_and_filled_trades_are(tmp_path: Path) -> None:
+def test_gaps_and_candles_are_not_played_and_the_trades_of_a_gap_are(tmp_path: Path) -> None:
     """STREAM-1: candles say again what trades said; a trade that REST told is a trade."""
     candle = line("candle", 0, interval_ms=60_000, open="20", high="21", low="19", close="20", volume="5", closed=True)
-    gap = line("gap", 2, feeds=["quotes"], trades=1)
-    path = written(tmp_path, BOTH, candle, gap, trade(3, "20.000", filled=True))
+    gap = line("gap", 2, feeds=["quotes"])
+    path = written(tmp_path, BOTH, candle, gap, trade(3, "20.000"))
     assert [type(event) for event in played(path)] == [Quote, Quote, Trade]
 
 

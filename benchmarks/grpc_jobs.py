@@ -6,7 +6,9 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 import grpc
 
@@ -14,6 +16,8 @@ from benchmarks.bare_server import ECHO, STREAM, repeated
 from benchmarks.orders import require_accepted, resting_message
 from connector.client import ConnectorClient
 
+_AT_ONCE: Final = 10
+_PATIENCE_S: Final = 0.02
 Call = Callable[[], Awaitable[object]]
 
 
@@ -158,3 +162,38 @@ class Bytes(Reading):
         async with grpc.aio.insecure_channel(self.address) as channel:
             async for message in channel.unary_stream(STREAM)(repeated(self.body, self.count)):
                 yield message
+
+
+@dataclass(frozen=True)
+class Subscriptions:
+    """Begins and ends this many streams, some at a time: prices after the first message, orders without one."""
+
+    count: int
+    symbol: str
+
+    async def run(self, client: ConnectorClient) -> int:
+        lanes = (self._lane(client, self.count // _AT_ONCE) for _ in range(_AT_ONCE))
+        return sum(await asyncio.gather(*lanes))
+
+    async def _lane(self, client: ConnectorClient, count: int) -> int:
+        for number in range(count):
+            if number % 2:
+                await anext(client.prices(self.symbol))
+            else:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_PATIENCE_S):
+                        await anext(client.order_updates(self.symbol))
+        return count
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Connects this many times, one after the other, makes a call and leaves."""
+
+    count: int
+
+    async def run(self, client: ConnectorClient) -> int:
+        for _ in range(self.count):
+            async with ConnectorClient(client.address) as another:
+                await another.account()
+        return self.count

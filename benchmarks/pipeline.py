@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.own_process import end, environment
 from benchmarks.result import BenchmarkError
 from tapeline.embedded.kafka import EmbeddedKafka
 
@@ -51,26 +51,20 @@ async def pipeline(*arguments: str, symbols: tuple[str, ...] = ()) -> AsyncItera
             await _started(process, home, told)
             yield Running(home, process)
         finally:
-            await asyncio.to_thread(_end, process)
+            await asyncio.to_thread(end, process, within_s=_STOP_S, by=signal.SIGINT)
 
 
 def _spawn(home: Path, told: Path, arguments: tuple[str, ...], symbols: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    chosen = {"TAPELINE_VENUE__SYMBOLS": json.dumps(symbols)} if symbols else {}
     with told.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "tapeline", "up", *arguments],
-            env=_environment(home, symbols),
+            env=environment(home) | chosen,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=home.parent,
         )
-
-
-def _environment(home: Path, symbols: tuple[str, ...]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TAPELINE_") or "CACHE" in name}
-    repository = str(Path(__file__).resolve().parent.parent)
-    chosen = {"TAPELINE_VENUE__SYMBOLS": json.dumps(symbols)} if symbols else {}
-    return kept | {"TAPELINE_HOME": str(home), "PYTHONPATH": repository} | chosen
 
 
 async def _started(process: subprocess.Popen[bytes], home: Path, told: Path) -> None:
@@ -94,13 +88,3 @@ def _written_pids(home: Path) -> dict[str, int]:
     except (FileNotFoundError, ValueError):
         return {}
     return {name: int(row["pid"]) for name, row in rows.items()}
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +16,7 @@ from typing import Final
 import aiohttp
 from pydantic import SecretStr
 
+from benchmarks.own_process import end, environment, free_port
 from benchmarks.result import BenchmarkError
 from connector.settings import VenueConnection
 
@@ -53,10 +52,10 @@ async def paper_venue(symbol: str, settings: Mapping[str, str] | None = None) ->
     `settings` are more of `TAPELINE_VENUE__`, by the names of venue.settings in capitals.
     """
     with tempfile.TemporaryDirectory(prefix="tapeline-bench-", ignore_cleanup_errors=True) as folder:
-        port = _free_port()
+        port = free_port()
         process = subprocess.Popen(  # noqa: ASYNC220 - our own command
             [sys.executable, "-m", "tapeline", "venue"],
-            env=_environment(Path(folder), symbol, port, settings or {}),
+            env=environment(Path(folder)) | _told(symbol, port, settings or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             cwd=folder,
@@ -65,26 +64,17 @@ async def paper_venue(symbol: str, settings: Mapping[str, str] | None = None) ->
             await _listens(process, port)
             yield RunningVenue(process.pid, port)
         finally:
-            await asyncio.to_thread(_end, process)
+            await asyncio.to_thread(end, process, within_s=_STOP_S)
 
 
-def _environment(home: Path, symbol: str, port: int, settings: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TAPELINE_") or "CACHE" in name}
-    return kept | {
-        "TAPELINE_HOME": str(home),
+def _told(symbol: str, port: int, settings: Mapping[str, str]) -> dict[str, str]:
+    return {
         "TAPELINE_VENUE__PORT": str(port),
         "TAPELINE_VENUE__SYMBOLS": f'["{symbol}"]',
         "TAPELINE_VENUE__API_KEY": _KEY.get_secret_value(),
         "TAPELINE_VENUE__API_SECRET": _SECRET.get_secret_value(),
-        "PYTHONPATH": str(Path(__file__).resolve().parent.parent),
         **{f"TAPELINE_VENUE__{name}": value for name, value in settings.items()},
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def _listens(process: subprocess.Popen[bytes], port: int) -> None:
@@ -100,13 +90,3 @@ async def _listens(process: subprocess.Popen[bytes], port: int) -> None:
                 await asyncio.sleep(0.1)
             else:
                 return
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -7,6 +7,7 @@ itself, change anything, or show a secret: what `/status` shows passes the same 
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import time
@@ -16,12 +17,13 @@ from typing import Any, Self
 
 import orjson
 from aiohttp import web
-from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from observability.logs import redact
 
 Status = Mapping[str, Any]
+_TASKS = Gauge("asyncio_tasks", "Tasks of the event loop that have not ended")
 
 
 class PortTakenError(RuntimeError):
@@ -103,6 +105,7 @@ class OperationsServer:
         return _json(body, status=503 if broken else 200)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
+        _TASKS.set(len(asyncio.all_tasks()))
         body = generate_latest(self._registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import aiohttp
@@ -48,6 +49,23 @@ async def test_metrics_are_prometheus_text() -> None:
         status, body = await get(server.port, "/metrics")
     assert status == 200
     assert 'retry_attempts_total{endpoint="order"} 2.0' in body
+
+
+async def test_tasks_that_have_not_ended_are_counted() -> None:
+    """OBS-1, GRPC-6: a leak of tasks is seen from outside."""
+
+    async def tasks(port: int) -> float:
+        _, body = await get(port, "/metrics")
+        return next(float(line.split()[1]) for line in body.splitlines() if line.startswith("asyncio_tasks "))
+
+    async with OperationsServer("127.0.0.1", 0, status=dict) as server:
+        before = await tasks(server.port)
+        waiting = [asyncio.create_task(asyncio.Event().wait()) for _ in range(3)]
+        assert await tasks(server.port) == before + 3
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert await tasks(server.port) == before
 
 
 async def test_a_taken_port_is_a_clear_error() -> None:

@@ -9,7 +9,7 @@ PACKAGES := topics connector agents projections venue observability tapeline rel
 ARGS ?=
 WORKERS ?= 2
 
-.PHONY: help setup run test lint format types proto proto-check release-schema bench reliability clean
+.PHONY: help setup run test lint format types proto proto-check release-schema bench reliability venues clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ bench: $(STAMP) ## measure, and write docs/benchmarks.md (ARGS="engine gateway" 
 
 reliability: $(STAMP) ## long trials under faults, and write docs/reliability.md (ARGS="simulation --long")
 	@$(BIN)/python -m reliability $(ARGS) --json docs/reliability.json --page docs/reliability.md
+
+venues: $(STAMP) ## hold every venue that runs here to the conformance cases, and write docs/venues.md
+	@$(BIN)/tapeline conformance --venue engine --venue paper --keep $(ARGS)
 
 release-schema: $(STAMP) ## freeze the schema as it is now: from here on buf breaking guards it
 	@cd proto && ../$(BIN)/buf build -o released.binpb

@@ -28,6 +28,7 @@ _COMMANDS: Final = (
     "tapeline.commands.bench",
     "tapeline.commands.sim",
     "tapeline.commands.chaos",
+    "tapeline.commands.conformance",
 )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from connector.errors import UnsupportedError, VenueError
 from connector.port import VenuePort
+from observability.logs import get_logger
 from reliability.conformance.case import (
     Case,
     CaseFailedError,
@@ -26,6 +27,7 @@ from reliability.conformance.subject import Bounds, Lack, Subject
 from reliability.conformance.tidying import require_untouched, tidy
 from reliability.result import TrialError
 
+_log = get_logger(__name__)
 CASE_S: Final = 120.0
 """A case that takes longer has failed."""
 TIDY_S: Final = 30.0
@@ -47,6 +49,7 @@ async def run(subject: Subject, cases: Sequence[Case] = CASES, heard: Tell = lam
                 finally:
                     if remains := await _tidied(stage, held_before):
                         left.append(f"after {case.name}: {remains}")
+                        _log.error("left_behind", symbol=subject.symbol, case=case.name, reason=remains)
             results.append(result)
             heard(result)
     return VenueResult(

@@ -33,8 +33,6 @@ from topics.v1.orders_pb2 import (
 )
 
 ENDED: Final = frozenset({ORDER_STATUS_FILLED, ORDER_STATUS_CANCELED, ORDER_STATUS_REJECTED, ORDER_STATUS_EXPIRED})
-_LOOK_EVERY_S: Final = 0.01
-_LOOK_SELDOM_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +173,12 @@ class Stage(OrderRequests):
         return [it for it in self.ears.market.since(mark) if not isinstance(it, StreamLost)]
 
     async def becomes(self, holds: Callable[[], Awaitable[bool]], within_s: float = 0.0) -> bool:
-        """Whether it came true in time. Asks a venue of others' more seldom."""
+        """Whether it came true in time."""
         limit = asyncio.get_running_loop().time() + (within_s or self.subject.patience_s)
         while not await holds():
             if asyncio.get_running_loop().time() > limit:
                 return False
-            await asyncio.sleep(_LOOK_SELDOM_S if self.subject.bounds else _LOOK_EVERY_S)
+            await asyncio.sleep(self.subject.look_every_s)
         return True
 
     async def comes(self, holds: Callable[[], bool], what: str, within_s: float = 0.0) -> None:

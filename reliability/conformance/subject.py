@@ -85,6 +85,8 @@ class Subject:
     driver: Driver | None = None
     lacks: Mapping[Need, Lack] = field(default_factory=dict)
     bounds: Bounds | None = None
+    look_every_s: float = 0.01
+    """Between two looks at something that must come."""
     settles_within_s: float = 0.0
     """Longer than `patience_s` only where the venue's tape decides when funding settles."""
 

@@ -7,7 +7,7 @@ Must not: know gateways, or answer otherwise than the paper venue does.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
@@ -17,6 +17,7 @@ from connector.ccxt_adapter.client import VenueAnswerError
 from connector.ccxt_adapter.errors import translate
 from connector.ccxt_adapter.mailbox import Mailbox
 from connector.errors import UnknownSymbolError, UnsupportedError
+from connector.funding import of_spot
 from connector.port import OrderReport, OrderRequest, Outcome, StreamLost, VenueFill, VenueOrder, outcome_of
 from reliability.simulation.venue_books import Frame, VenueBooks
 from topics.v1.account_pb2 import AccountPosition, AccountUpdate, FundingPayment
@@ -30,17 +31,22 @@ from venue.events import Event, OrderUpdated
 from venue.instruments import LISTED
 from venue.klines import INTERVALS_MS, MINUTE_MS, Kline, Klines
 from venue.orders import Side
+from venue.spot.clearing import SpotClearing
+from venue.spot.listing import SPOT_LISTED
+from venue.wallets import Wallet
 
 MID_TICKS: Final = 4_300_000
 _MANY: Final = 1_000_000
 _RICH: Final = Decimal(10**12)
+_SPOT_FEE: Final = Decimal("0.001")
 ReplyT = TypeVar("ReplyT")
 
 
 class EnginePort:
     """One account, with room for every order of a run unless `balance` says otherwise. See `connector.port.VenuePort`.
 
-    The first quotes stand around `mid_ticks`. Raises what the connector's errors name, worded as by the adapter.
+    The first quotes stand around `mid_ticks`. `spot`: what the wallet begins with, by asset; symbols are then pairs.
+    Raises what the connector's errors name, worded as by the adapter.
     """
 
     def __init__(
@@ -50,19 +56,25 @@ class EnginePort:
         account: str = "paper",
         mid_ticks: int = MID_TICKS,
         balance: Decimal = _RICH,
+        spot: Mapping[str, Decimal] | None = None,
     ) -> None:
         self.name = name
         self.account = account
         self._symbols = symbols
+        self._is_spot = spot is not None
         self._started_s = time.monotonic()
         self._books = VenueBooks(
             name,
             account,
-            [replace(LISTED[symbol], max_open_orders=_MANY) for symbol in symbols],
+            [
+                replace(LISTED[it] if spot is None else SPOT_LISTED[it], symbol=it, max_open_orders=_MANY)
+                for it in symbols
+            ],
             start_ms=time.time_ns() // 1_000_000,
             now_s=lambda: time.monotonic() - self._started_s,
             tell=self._tell,
             settings=EngineSettings(initial_balance=balance),
+            spot=None if spot is None else SpotClearing(Wallet(spot.items()), _SPOT_FEE, _SPOT_FEE),
         )
         self._orders: Mailbox[OrderReport | StreamLost] | None = None
         self._account: Mailbox[AccountUpdate | StreamLost] | None = None
@@ -152,7 +164,12 @@ class EnginePort:
         return aiter(self._market.setdefault(self._of(symbol), _up(self._market.get(symbol))))
 
     def funding(self, symbol: str) -> AsyncIterator[FundingUpdate]:
-        return aiter(self._funding.setdefault(self._of(symbol), Mailbox()))
+        """On spot the one thing there is to tell, at once."""
+        box = self._funding.setdefault(self._of(symbol), Mailbox())
+        if self._is_spot:
+            price = format(self._books.mark_price(symbol), "f")
+            box.put(of_spot(self.name, symbol, received_ms=self._books.now_ms, mark_price=price))
+        return aiter(box)
 
     def order_reports(self) -> AsyncIterator[OrderReport | StreamLost]:
         self._orders = _up(self._orders)

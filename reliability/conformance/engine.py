@@ -19,6 +19,7 @@ SYMBOL: Final = "ETHUSDT"
 PATIENCE_S: Final = 5.0
 _MID_TICKS: Final = 230_000
 _BALANCE: Final = Decimal(10_000)
+_WALLET: Final = {"USDT": _BALANCE}
 _TICK_S: Final = 0.01
 _MARKET_STEP_MS: Final = 20_000
 _RATE: Final = Decimal("0.0001")
@@ -48,15 +49,18 @@ class EngineDriver:
 
 @asynccontextmanager
 async def engine_subject(
-    made: type[EnginePort] = EnginePort, *, patience_s: float = PATIENCE_S
+    made: type[EnginePort] = EnginePort,
+    *,
+    product: Product = Product.PERPETUAL,
+    patience_s: float = PATIENCE_S,
 ) -> AsyncIterator[Subject]:
     """A new engine, its market moving until the block ends."""
-    port = made(SYMBOL, mid_ticks=_MID_TICKS, balance=_BALANCE)
+    port = made(SYMBOL, mid_ticks=_MID_TICKS, balance=_BALANCE, spot=_WALLET if product is Product.SPOT else None)
     market = asyncio.create_task(_play(port), name="market of the engine")
     try:
         yield Subject(
             venue="engine",
-            product=Product.PERPETUAL,
+            product=product,
             through="in this process",
             where="the matching engine",
             symbol=SYMBOL,

@@ -39,9 +39,7 @@ async def _off_grid(stage: Stage) -> None:
 
 async def _smallest(stage: Stage) -> None:
     request = stage.limit()
-    price = stage.scale.price(request.price_ticks)
-    least = Decimal(stage.instrument.min_notional or 0) / price / stage.scale.lot_size
-    lots = max(1, stage.instrument.min_quantity_lots, int(least) + (least != int(least)))
+    lots = stage.least_lots(stage.scale.price(request.price_ticks))
     await _as_sent(stage, [stage.limit(request.price_ticks, lots)])
 
 

@@ -8,7 +8,6 @@ from typing import Final
 from connector.port import VenueFill, VenueOrder
 from reliability.conformance.case import Case, Need, must
 from reliability.conformance.stage import Stage
-from topics.v1.common_pb2 import SIDE_SELL
 from topics.v1.orders_pb2 import ORDER_STATUS_FILLED, ORDER_STATUS_PARTIALLY_FILLED
 
 
@@ -77,7 +76,7 @@ async def _since_time(stage: Stage) -> None:
 
 async def _listed_once_in_order(stage: Stage) -> None:
     await stage.buy()
-    await stage.bought_or_sold(stage.at_market(SIDE_SELL, reduce_only=not stage.spot))
+    await stage.flat_again()
     await stage.buy()
     listed = await stage.port.fills(stage.symbol)
     ids = [it.fill.trade_id for it in listed]

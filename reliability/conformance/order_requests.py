@@ -58,8 +58,12 @@ class OrderRequests:
 
     def lots(self, price: Decimal, times: int = 1) -> int:
         """The smallest quantity the venue takes at this price with some room, `times` as much."""
-        least = Decimal(self.instrument.min_notional or 0) * _ROOM / price / self.scale.lot_size
-        return times * max(1, self.instrument.min_quantity_lots, int(least.to_integral_value(ROUND_CEILING)))
+        return times * self.least_lots(price / _ROOM)
+
+    def least_lots(self, price: Decimal) -> int:
+        """The smallest quantity the venue takes at this price."""
+        least = Decimal(self.instrument.min_notional or 0) / price / self.scale.lot_size
+        return max(1, self.instrument.min_quantity_lots, int(least.to_integral_value(ROUND_CEILING)))
 
     def resting_buy_price(self) -> int:
         """In ticks, far below the market, each one lower than the last."""

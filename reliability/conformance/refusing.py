@@ -25,14 +25,14 @@ from reliability.conformance.stage import ENDED, Stage
 from reliability.conformance.subject import Call, Fault
 
 _NOT_LISTED: Final = "NOSUCHUSDT"
-_DISTANT_LEVERAGE: Final = 200
+_BEYOND_ANY_LEVERAGE: Final = 200
 
 
 async def _insufficient_funds(stage: Stage) -> None:
     """An order that rests, worth more than the account can hold with any leverage."""
     quote = await stage.balance(stage.instrument.quote_asset)
     price = stage.resting_buy_price()
-    lots = stage.scale.lots_down(quote * _DISTANT_LEVERAGE / stage.scale.price(price)) + 1
+    lots = stage.scale.lots_down(quote * (2 if stage.spot else _BEYOND_ANY_LEVERAGE) / stage.scale.price(price)) + 1
     most = stage.instrument.max_quantity_lots
     if most and lots > most:
         raise NotTriedError(f"the account's {quote} {stage.instrument.quote_asset} are too many for the largest order")

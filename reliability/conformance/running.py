@@ -40,14 +40,14 @@ async def run(subject: Subject, cases: Sequence[Case] = CASES, heard: Tell = lam
     results: list[CaseResult] = []
     left: list[str] = []
     async with _staged(subject) as stage:
-        held_before = await _begin(stage)
+        await _begin(stage)
         for case in cases:
             result = _without_playing(case, subject)
             if result is None:
                 try:
                     result = await _played(case, stage)
                 finally:
-                    if remains := await _tidied(stage, held_before):
+                    if remains := await _tidied(stage):
                         left.append(f"after {case.name}: {remains}")
                         _log.error("left_behind", symbol=subject.symbol, case=case.name, reason=remains)
             results.append(result)
@@ -90,8 +90,8 @@ def _ears(port: VenuePort, symbol: str) -> Ears:
     )
 
 
-async def _begin(stage: Stage) -> int:
-    """Lots held before, on a venue that is ours alone for the run."""
+async def _begin(stage: Stage) -> None:
+    """With keys of a person's: only where nobody has anything."""
 
     async def up() -> bool:
         return bool(stage.ears.reports.mark())
@@ -102,7 +102,7 @@ async def _begin(stage: Stage) -> int:
             await require_untouched(stage)
         except NotTriedError as error:
             raise TrialError(str(error)) from error
-    return await stage.held_lots()
+    stage.held_before = await stage.held_lots()
 
 
 def _without_playing(case: Case, subject: Subject) -> CaseResult | None:
@@ -148,12 +148,12 @@ async def _played(case: Case, stage: Stage) -> CaseResult:
     return CaseResult(case=case.name, verdict=Verdict.PASSED, words=said or "")
 
 
-async def _tidied(stage: Stage, held_before: int) -> str:
+async def _tidied(stage: Stage) -> str:
     """Also while a run is being cancelled: then it has this long, once more."""
     if not stage.mine:
         return ""
     try:
         async with asyncio.timeout(TIDY_S):
-            return await tidy(stage, held_before)
+            return await tidy(stage)
     except TimeoutError:
         return f"it took longer than {TIDY_S:g} s to cancel and close what was opened"

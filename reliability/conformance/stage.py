@@ -54,6 +54,7 @@ class Stage(OrderRequests):
         super().__init__(instrument, port.name)
         self.ears = ears
         self.mine: list[str] = []
+        self.held_before = 0
         self._sent = 0
 
     @property
@@ -105,11 +106,15 @@ class Stage(OrderRequests):
         return order
 
     async def flat_again(self) -> None:
-        """Sells what is held (buys back what is owed), as a case's own last step."""
-        lots = await self.held_lots()
-        if lots:
+        """Sells what was bought (buys back what was sold), and waits for it."""
+        if lots := await self.opened_lots():
             side = SIDE_SELL if lots > 0 else SIDE_BUY
             await self.bought_or_sold(self.at_market(side, abs(lots), reduce_only=not self.spot))
+
+    async def opened_lots(self) -> int:
+        """Held beyond what was held before the run. On spot nothing where it is too little to be sold again."""
+        lots = await self.held_lots() - self.held_before
+        return 0 if self.spot and lots < self.least_lots(self.mid) else lots
 
     async def held_lots(self) -> int:
         """Perpetual: the position. Spot: what there is of the base asset, in whole lots."""

@@ -32,8 +32,8 @@ async def subjects_of(
     if venue in LOCAL and symbol:
         raise UsageError(f"--symbol is for real venues; {venue} plays a market of its own")
     if venue == ENGINE:
-        async with engine_subject() as subject:
-            yield _of_product([subject], venue, product)
+        async with engine_subject() as perpetual, engine_subject(product=Product.SPOT) as spot:
+            yield _of_product([perpetual, spot], venue, product)
     elif venue == PAPER:
         async with paper_subjects() as subjects:
             yield _of_product(subjects, venue, product)

@@ -10,13 +10,13 @@ from topics.v1.common_pb2 import SIDE_BUY, SIDE_SELL
 _OFTEN = 3
 
 
-async def tidy(stage: Stage, held_before: int) -> str:
+async def tidy(stage: Stage) -> str:
     """What could not be put right, for people; empty where all is as before. Raises nothing of the venue's."""
     left = ""
     for _ in range(_OFTEN):
         try:
             await _cancel_mine(stage)
-            await _as_before(stage, held_before)
+            await _as_before(stage)
         except (VenueError, CaseFailedError, NotTriedError) as error:
             left = f"{type(error).__name__}: {error}"
         else:
@@ -40,17 +40,14 @@ async def _cancel_mine(stage: Stage) -> None:
         raise CaseFailedError("orders of this run stay open although they were cancelled")
 
 
-async def _as_before(stage: Stage, held_before: int) -> None:
-    """On spot what is worth less than the smallest order stays: dust that fees left."""
-    lots = await stage.held_lots() - held_before
-    if stage.spot and lots < stage.lots(stage.mid):
-        return
-    if lots:
+async def _as_before(stage: Stage) -> None:
+    """On spot what is too little for an order stays."""
+    if lots := await stage.opened_lots():
         side = SIDE_SELL if lots > 0 else SIDE_BUY
         await stage.port.place(stage.at_market(side, abs(lots), reduce_only=not stage.spot))
 
         async def flat() -> bool:
-            return await stage.held_lots() == held_before or stage.spot
+            return await stage.opened_lots() == 0
 
         if not await stage.becomes(flat):
             raise CaseFailedError(f"{stage.symbol} is not held as before this run")

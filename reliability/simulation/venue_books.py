@@ -20,9 +20,12 @@ from topics.v1.market_pb2 import Quote
 from topics.v1.orders_pb2 import Fill
 from venue.engine import Engine, EngineSettings
 from venue.errors import Refusal, cancel_rejected
-from venue.events import AccountChanged, Event, FundingPaid, OrderRefused, OrderUpdated
+from venue.events import AccountChanged, Event, FundingPaid, OrderRefused, OrderUpdated, WalletChanged
 from venue.instruments import Instrument as Listing
+from venue.instruments import Product
 from venue.orders import OrderType, PlaceOrder, Side, TimeInForce
+from venue.spot.clearing import SpotClearing
+from venue.wallets import AssetBalance
 
 _SIDE: dict[int, Side] = {number: Side(word) for word, number in SIDES.items()}
 _TYPE: dict[int, OrderType] = {number: OrderType(word) for word, number in TYPES.items()}
@@ -48,7 +51,9 @@ class _Holding:
 
 
 class VenueBooks:
-    """`now_s` is virtual time, `start_ms` the venue's clock at its zero. `tell` gets every frame of the user stream."""
+    """`now_s` is virtual time, `start_ms` the venue's clock at its zero. `tell` gets every frame of the user stream.
+
+    With `spot` the listings are pairs, traded against that account."""
 
     def __init__(
         self,
@@ -60,14 +65,16 @@ class VenueBooks:
         now_s: Callable[[], float],
         tell: Callable[[Frame], None],
         settings: EngineSettings = SETTINGS,
+        spot: SpotClearing | None = None,
     ) -> None:
         self.name = name
         self.account = account
         self.instruments = {listing.symbol: instrument_of(name, listing) for listing in listings}
-        self.engine = Engine(listings, settings)
+        self.engine = Engine(listings, settings, {Product.SPOT: spot} if spot else None)
         self.orders: dict[str, BookedOrder] = {}
         self.fills: list[BookedFill] = []
         self.payments: list[FundingPayment] = []
+        self._spot = spot
         self._start_ms = start_ms
         self._now_s = now_s
         self._tell = tell
@@ -148,6 +155,10 @@ class VenueBooks:
         return [fill for at_s, fill in self._fills[symbol] if at_s <= as_of_s and int(fill.fill.trade_id) > newest]
 
     def snapshot(self, as_of_s: float) -> AccountUpdate:
+        if self._spot is not None:
+            return self._wallet_told(
+                self._spot.wallet.assets.values(), int(as_of_s * 1000) + self._start_ms, whole=True
+            )
         held = {symbol: self._held(symbol, as_of_s) for symbol in self.instruments}
         wallet = format(self.engine.account.wallet_balance, "f")
         return AccountUpdate(
@@ -182,6 +193,8 @@ class VenueBooks:
                 self.payments.append(funding_payment(event))
             elif isinstance(event, AccountChanged):
                 self._tell(Frame(account=self._changed(event)))
+            elif isinstance(event, WalletChanged):
+                self._tell(Frame(account=self._wallet_told(event.assets, event.time_ms, whole=False)))
 
     def _booked(self, event: OrderUpdated) -> tuple[OrderReport, ...]:
         now_s, order = self._now_s(), event.order
@@ -213,7 +226,7 @@ class VenueBooks:
             price_ticks=executed.price,
             quantity_lots=executed.quantity,
             fee=format(executed.fee, "f"),
-            fee_asset="USDT",
+            fee_asset=executed.fee_asset,
             realized_pnl=format(executed.realized_pnl, "f"),
             maker=executed.maker,
             time_ms=executed.time_ms,
@@ -235,6 +248,13 @@ class VenueBooks:
             positions=[self._position(symbol, position.lots, position.entry_price)],
             funding_payments=self.payments[-1:] if event.reason == "FUNDING_FEE" else [],
         )
+
+    def _wallet_told(self, assets: Iterable[AssetBalance], time_ms: int, *, whole: bool) -> AccountUpdate:
+        balances = [
+            Balance(asset=it.asset, wallet_balance=format(it.total, "f"), available_balance=format(it.free, "f"))
+            for it in assets
+        ]
+        return AccountUpdate(venue=self.name, account=self.account, time_ms=time_ms, snapshot=whole, balances=balances)
 
     def _held(self, symbol: str, as_of_s: float) -> _Holding:
         for held in reversed(self._holdings[symbol]):

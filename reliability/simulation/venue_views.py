@@ -7,9 +7,10 @@ from connector.port import VenueOrder
 from reliability.simulation.history import BookedOrder, OrderState
 from topics.scale import Scale
 from topics.v1.account_pb2 import FundingPayment
-from topics.v1.instruments_pb2 import INSTRUMENT_KIND_LINEAR_PERPETUAL, Instrument
+from topics.v1.instruments_pb2 import INSTRUMENT_KIND_LINEAR_PERPETUAL, INSTRUMENT_KIND_SPOT, Instrument
 from venue.events import FundingPaid
 from venue.instruments import Instrument as Listing
+from venue.instruments import Product
 from venue.orders import Order
 
 
@@ -72,7 +73,7 @@ def instrument_of(venue: str, listing: Listing) -> Instrument:
         base_asset=listing.base_asset,
         quote_asset=listing.quote_asset,
         margin_asset=listing.quote_asset,
-        kind=INSTRUMENT_KIND_LINEAR_PERPETUAL,
+        kind=INSTRUMENT_KIND_SPOT if listing.product is Product.SPOT else INSTRUMENT_KIND_LINEAR_PERPETUAL,
         grain=Scale(listing.tick_size, listing.lot_size).grain,
         min_notional=format(listing.min_notional, "f"),
         min_quantity_lots=listing.lots(listing.min_quantity),

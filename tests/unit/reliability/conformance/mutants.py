@@ -389,6 +389,13 @@ class PercentForAFraction(EnginePort):
         return update
 
 
+class FundingOnSpot(EnginePort):
+    async def funding(self, symbol: str) -> AsyncIterator[FundingUpdate]:
+        async for update in super().funding(symbol):
+            update.rate = "0.0001"
+            yield update
+
+
 class PaysTwice(EnginePort):
     async def funding_payments(self, *, since_ms: int) -> list[FundingPayment]:
         return 2 * await super().funding_payments(since_ms=since_ms)
@@ -534,6 +541,15 @@ CAUGHT_BY: Final[Sequence[tuple[type[EnginePort], str]]] = (
     (RepeatsTheMarket, "market-candles"),
     (SwapsBidAndAsk, "best-prices"),
     (CandlesNewestFirst, "candles-listed"),
+)
+
+
+CAUGHT_ON_SPOT: Final[Sequence[tuple[type[EnginePort], str]]] = (
+    (FundingOnSpot, "funding-rate"),
+    (RoundsTheWallet, "round-trip"),
+    (SilentAccount, "account-updates"),
+    (LosesCancels, "stream-of-a-cancelled-order"),
+    (RoundsPrices, "every-tick"),
 )
 
 

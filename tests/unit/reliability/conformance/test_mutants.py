@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from reliability.conformance.case import Need, Verdict
+from reliability.conformance.case import Need, Product, Verdict
 from reliability.conformance.catalogue import CASES
 from reliability.conformance.engine import engine_subject
 from reliability.conformance.result import CaseResult
 from reliability.conformance.running import run
 from reliability.conformance.subject import Lack, Subject
 from reliability.engine_port import EnginePort
-from tests.unit.reliability.conformance.mutants import CAUGHT_BY, LeavesATask
+from tests.unit.reliability.conformance.mutants import CAUGHT_BY, CAUGHT_ON_SPOT, LeavesATask
 
 PATIENCE_S = 0.2
 CASE = {it.name: it for it in CASES}
@@ -35,6 +35,14 @@ async def test_a_fault_is_caught_by_the_case_that_is_there_for_it(port: type[Eng
         result = await played(subject, case)
     assert result.verdict is Verdict.FAILED
     assert result.words
+
+
+@pytest.mark.parametrize(("port", "case"), CAUGHT_ON_SPOT, ids=[f"{it.__name__}-{case}" for it, case in CAUGHT_ON_SPOT])
+async def test_on_spot_too(port: type[EnginePort], case: str) -> None:
+    """VEN-1: where spot is judged otherwise, its judge bites as well."""
+    async with engine_subject(port, product=Product.SPOT, patience_s=PATIENCE_S) as subject:
+        result = await played(subject, case)
+    assert result.verdict is Verdict.FAILED
 
 
 def test_each_case_has_a_fault_that_it_catches() -> None:

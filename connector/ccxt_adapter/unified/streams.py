@@ -11,23 +11,26 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from connector.ccxt_adapter.errors import translate
-from connector.ccxt_adapter.feeds import Feed, Feeds
+from connector.ccxt_adapter.feeds import Feed, Feeds, Watch
 from connector.ccxt_adapter.gaps import mended
 from connector.ccxt_adapter.instruments import Listing
 from connector.ccxt_adapter.unified import account_messages, streams_feeds, streams_taps
 from connector.ccxt_adapter.unified.streams_account_reader import AccountReader, ReadFill, ReadOrder
-from connector.ccxt_adapter.unified.streams_announcing import Announcer, acknowledges, logs_in
+from connector.ccxt_adapter.unified.streams_announcing import Announcer, acknowledges, login_of
 from connector.ccxt_adapter.unified.streams_dialects import dialect_of
 from connector.ccxt_adapter.unified.streams_history import UnifiedMarketHistory
 from connector.ccxt_adapter.unified.streams_market_reader import MarketReader
+from connector.errors import AuthenticationError
 from connector.port import OrderReport, StreamLost
 from connector.settings import VenueConnection
+from observability.logs import redact_text
 from topics.v1.account_pb2 import AccountUpdate
 from topics.v1.funding_pb2 import FundingUpdate
 from topics.v1.instruments_pb2 import InstrumentKind
 from topics.v1.market_pb2 import MarketEvent
 
 FUNDING_POLL_S = 30.0
+_LOGIN = "authenticated"  # what ccxt calls a login among its subscriptions
 ReplyT = TypeVar("ReplyT")
 
 
@@ -61,9 +64,11 @@ class UnifiedStreams:
         self._market = MarketReader(
             venue.name, unified, self._dialect, quotes_are_tickers=streams_feeds.quotes_are_tickers(exchange)
         )
-        self._account = AccountReader(venue.name, venue.account, unified, read_order, read_fill)
+        self._account = AccountReader(venue, unified, self._dialect, read_order, read_fill)
         self._announcer = Announcer(self._account.lost)
         self._logged_in = False
+        self._login_refused = False
+        self._ended = False
         self._urls: dict[str, set[Feed]] = {}
         self._market_feeds, self._account_feeds = self._wire(list(unified))
         self._feeds = Feeds((*self._market_feeds, self._market.funding, *self._account_feeds), venue.reconnect_delays_s)
@@ -106,7 +111,10 @@ class UnifiedStreams:
 
     def on_frame(self, message: Any) -> bool:
         """Takes none; sees that a login succeeded, that a subscription is in force."""
-        self._logged_in = self._logged_in or logs_in(message)
+        login = login_of(message)
+        if login is not None:
+            self._login_refused = not login
+            self._logged_in = self._logged_in or login
         if acknowledges(message):
             self._announcer.acknowledged()
         return False
@@ -134,6 +142,7 @@ class UnifiedStreams:
         account.positions.watches = streams_feeds.state(exchange, "watchPositions", self._watch_positions)
         private = (account.orders, account.fills, account.balances, account.positions)
         for feed in private:
+            feed.watches = [self._identified(watch) for watch in feed.watches]
             feed.refused = self._refuses_login
             feed.forget = self._forget_listen_keys
         return (market.quotes, market.trades, market.candles), private
@@ -163,16 +172,33 @@ class UnifiedStreams:
 
     def _refuses_login(self, feed: Feed, error: Exception) -> bool:
         """A login refused before any succeeded will be refused again; a later one may be the venue's trouble."""
-        if not any(kind.__name__ == "AuthenticationError" for kind in type(error).__mro__):
+        if self._ended:
+            return True
+        if not self._login_refused and not any(kind.__name__ == "AuthenticationError" for kind in type(error).__mro__):
             return False
         for url, feeds in list(self._urls.items()):
             client = self._exchange.clients.get(url)
-            if feed in feeds and client is not None:  # else ccxt would wait for the answer to the refused login again
-                client.on_error(ConnectionError("the venue refused the login"))
-        if self._logged_in:
-            return False
-        self._account.fail(translate(error, what="logging in to the venue's private stream", changes=False))
-        return True
+            if feed in feeds and client is not None and _LOGIN in client.subscriptions:
+                client.on_error(ConnectionError("the venue refused the login"))  # else ccxt waits for its answer again
+        self._ended = not self._logged_in
+        if self._ended:
+            words = redact_text(str(error))
+            self._account.fail(AuthenticationError(f"logging in to the venue's private stream: {words}"))
+        return self._ended
+
+    def _identified(self, watch: Watch) -> Watch:
+        """Where subscriptions want the account's number, it is asked for first."""
+        call, name = self._dialect.user_id_in
+        if not call:
+            return watch
+
+        async def identified() -> Any:
+            if not self._exchange.uid:
+                answer = await self._read("reading the account's number", getattr(self._exchange, call)())
+                self._exchange.uid = str(answer[name])
+            return await watch()
+
+        return identified
 
     def _forget_listen_keys(self) -> None:
         """ccxt keeps the key of a lost connection, by type of market or not; the venue may have ended it."""

@@ -10,8 +10,10 @@ from connector.ccxt_adapter.feeds import Feed
 from connector.ccxt_adapter.instruments import Listing
 from connector.ccxt_adapter.mailbox import Mailbox
 from connector.ccxt_adapter.unified.streams_account import AccountChanges, entries_of
+from connector.ccxt_adapter.unified.streams_dialects import StreamDialect
 from connector.ccxt_adapter.unified.streams_market_reader import UNREADABLE, now_ms, say_refused
 from connector.port import OrderReport, StreamLost, VenueFill, VenueOrder
+from connector.settings import VenueConnection
 from observability.logs import get_logger
 from topics.v1.account_pb2 import AccountUpdate
 
@@ -27,7 +29,12 @@ class AccountReader:
     """Of instruments by ccxt's unified names. A message that cannot be read is a change nobody knows: StreamLost."""
 
     def __init__(
-        self, venue: str, account: str, listings: Mapping[str, Listing], read_order: ReadOrder, read_fill: ReadFill
+        self,
+        venue: VenueConnection,
+        listings: Mapping[str, Listing],
+        dialect: StreamDialect,
+        read_order: ReadOrder,
+        read_fill: ReadFill,
     ) -> None:
         self.orders, self.fills = Feed("orders", ()), Feed("fills", ())
         self.balances, self.positions = Feed("balances", ()), Feed("positions", ())
@@ -35,7 +42,7 @@ class AccountReader:
         self.updates: Mailbox[AccountUpdate | StreamLost] = Mailbox()
         self.newest_ms = 0
         self._venue = venue
-        self._account = account
+        self._dialect = dialect
         self._listings = listings
         self._read_order = read_order
         self._read_fill = read_fill
@@ -75,7 +82,7 @@ class AccountReader:
         listing = self._followed(raw)
         if listing is None:
             return
-        order = self._read_order(raw, listing)
+        order = self._read_order(self._dialect.in_whole(raw), listing)
         self.reports.put(order)
         self._client_ids[order.venue_order_id] = order.client_order_id
         if not self.fills.watches and order.filled_lots > self._filled.get(order.venue_order_id, 0):
@@ -104,12 +111,14 @@ class AccountReader:
             self._tell(AccountUpdate(time_ms=max(times_ms, default=0) or now_ms(), positions=changed))
 
     def _tell(self, update: AccountUpdate) -> None:
-        update.venue, update.account = self._venue, self._account
+        update.venue, update.account = self._venue.name, self._venue.account
         self.updates.put(update)
         self._advance(update.time_ms)
 
     def _followed(self, raw: Mapping[str, Any]) -> Listing | None:
         listing = self._listings.get(raw["symbol"])
+        if listing is not None and not self._dialect.concerns(raw.get("info") or {}, listing.instrument):
+            return None
         if listing is None:
             _log.info("order_of_unfollowed_symbol", symbol=raw["symbol"], venue_order_id=raw.get("order") or raw["id"])
         return listing

@@ -23,12 +23,14 @@ def acknowledges(message: Any) -> bool:
     return subscribed or ("result" in message and "id" in message)
 
 
-def logs_in(message: Any) -> bool:
-    """Bybit says `op`, OKX and Bitget say `event`; Gate and Binance sign each subscription instead."""
-    if not isinstance(message, dict):
-        return False
-    succeeded = message.get("success") is True or str(message.get("code")) == "0" or message.get("retCode") == 0
-    return succeeded and (message.get("op") == "auth" or message.get("event") == "login")
+def login_of(message: Any) -> bool | None:
+    """Whether it says that a login succeeded or that one was refused; None: neither.
+
+    Bybit says `op`, OKX and Bitget say `event`; Gate and Binance sign each subscription instead.
+    """
+    if not isinstance(message, dict) or (message.get("op") != "auth" and message.get("event") != "login"):
+        return None
+    return message.get("success") is True or str(message.get("code", message.get("retCode"))) == "0"
 
 
 class Announcer:

@@ -60,10 +60,9 @@ async def test_market_and_account_come_exact_through_the_unified_calls(paper_ven
         placed = await it.exchange.create_order(UNIFIED, "market", "buy", "0.010")
         fill = await it.orders.one(lambda item: isinstance(item, VenueFill))
         (listed,) = await it.exchange.fapiPrivateGetUserTrades({"symbol": SYMBOL})
-        scale = it.streams._listings[SYMBOL].scale
         assert (fill.venue_order_id, fill.fill.trade_id) == (str(placed["id"]), str(listed["id"]))
         assert fill.client_order_id == placed["clientOrderId"]
-        assert fill.fill.price_ticks == scale.ticks(listed["price"])
+        assert fill.fill.price_ticks == it.scale.ticks(listed["price"])
         assert (fill.fill.quantity_lots, fill.fill.fee, fill.fill.fee_asset) == (10, listed["commission"], "USDT")
         ended = await it.orders.one(
             lambda item: isinstance(item, VenueOrder) and item.status == OrderStatus.ORDER_STATUS_FILLED

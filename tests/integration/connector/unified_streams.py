@@ -1,16 +1,19 @@
 """Real ccxt and our streams on top of it, listening: what a test of any venue starts with."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, TypeVar
 
-from connector.ccxt_adapter.client import Taps, make_exchange
+from connector.ccxt_adapter.client import Taps
 from connector.ccxt_adapter.instruments import listing_of
+from connector.ccxt_adapter.unified.exchange import make_unified
 from connector.ccxt_adapter.unified.streams import UnifiedStreams
 from connector.port import StreamLost
 from connector.settings import VenueConnection
+from topics.scale import Scale
 
 ItemT = TypeVar("ItemT")
 WAIT_S = 20.0
@@ -62,6 +65,7 @@ class Listening:
 
     streams: UnifiedStreams
     exchange: Any
+    scale: Scale
     market: Heard = field(default_factory=Heard)
     funding: Heard = field(default_factory=Heard)
     orders: Heard = field(default_factory=Heard)
@@ -80,34 +84,35 @@ def is_lost(item: Any) -> bool:
 async def listening(
     venue: VenueConnection,
     *,
-    options: Mapping[str, Any] | None = None,
     prepare: Callable[[Any], None] = lambda _exchange: None,
     private: bool = True,
     funding_poll_s: float = 0.2,
 ) -> AsyncIterator[Listening]:
-    """Of the first of the venue's symbols. `prepare` may give the exchange its markets; else they are loaded."""
+    """Of the first of the venue's symbols. `prepare` may alter the exchange before anything is asked."""
     holder: list[UnifiedStreams] = []
     taps = Taps(
         frame=lambda message: bool(holder) and holder[0].on_frame(message),
         connected=lambda url: holder[0].on_connected(url) if holder else None,
         wanted=lambda url: holder[0].on_wanted(url) if holder else None,
     )
-    exchange = make_exchange(venue, taps)
-    exchange.options.update(options or {})
+    exchange = make_unified(venue, taps)
     prepare(exchange)
     running: list[asyncio.Task[None]] = []
     try:
-        if exchange.markets is None:
-            await exchange.load_markets()
+        await exchange.load_markets()
         listings = {
             symbol: listing_of(
                 exchange.markets_by_id[symbol][0], venue=venue.name, precision_mode=exchange.precisionMode
             )
             for symbol in venue.symbols
         }
-        holder.append(UnifiedStreams(exchange, venue, listings, funding_poll_s=funding_poll_s))
-        it = Listening(holder[0], exchange)
+
+        async def mark_price(symbol: str) -> Decimal:
+            return Decimal((await exchange.fetch_mark_price(listings[symbol].unified))["markPrice"])
+
+        holder.append(UnifiedStreams(exchange, venue, listings, mark_price=mark_price, funding_poll_s=funding_poll_s))
         symbol = venue.symbols[0]
+        it = Listening(holder[0], exchange, listings[symbol].scale)
         running += [
             asyncio.create_task(it.market.listen(it.streams.market(symbol))),
             asyncio.create_task(it.funding.listen(it.streams.funding(symbol))),

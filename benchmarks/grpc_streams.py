@@ -21,6 +21,7 @@ from benchmarks.percentiles import percentile
 from benchmarks.result import Benchmark, BenchmarkError, Figure, at_least, at_most
 from benchmarks.serving import SYMBOL, Serving, listening, serving
 from connector.broadcast import Broadcast
+from connector.sequences import last_seq
 from connector.v1.connector_pb2 import SubscribePriceResponse
 from topics.v1.market_pb2 import MarketBatch
 from topics.v1.orders_pb2 import OrderUpdate
@@ -89,7 +90,7 @@ async def _delays(bench: _Bench, many: int, a_second: int) -> list[Figure]:
             due = min(count, 1 + int((time.monotonic() - begun) * a_second))
             for batch in bench.market[sent:due]:
                 batch.received_ns = time.time_ns()
-                publish(SYMBOL, batch)
+                publish(SYMBOL, batch, last_seq(batch))
             sent = due
             await asyncio.sleep(0.001)
 
@@ -119,7 +120,7 @@ async def _rate(
 
     async def send() -> None:
         for number, item in enumerate(sent):
-            through.publish(SYMBOL, item)
+            through.publish(SYMBOL, item, last_seq(item))
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
 
@@ -139,8 +140,10 @@ def _a_second(each: int, seen: Sequence[tuple[float, float]]) -> float:
 async def _while_sending(
     bench: _Bench, stream: str, jobs: Sequence[Job[AnswerT]], send: Callable[[], Awaitable[None]]
 ) -> list[AnswerT]:
-    """Answers of clients that had all subscribed before the first message was sent."""
+    """Answers of clients that had all subscribed before the first message was sent; every run numbers from one."""
     await _subscribers(stream, 0)
+    for broadcast in (bench.serving.publisher.market, bench.serving.publisher.orders):
+        broadcast.newest.clear()
     reading = asyncio.create_task(bench.clients.each(jobs))
     await _subscribers(stream, len(jobs))
     await send()

@@ -14,13 +14,17 @@ from typing import Final
 from benchmarks.servers import own_servers
 from benchmarks.workload import instrument
 from connector.account import AccountView
+from connector.following import Following
 from connector.gateway.gateway import Gateway
 from connector.gateway.postgres_ledger import PostgresLedger
 from connector.gateway.settings import GatewaySettings, RiskLimits
+from connector.latest_prices import LatestPrices
 from connector.publisher import Publisher
+from connector.replay import Replays
 from connector.sequences import Sequences
 from connector.server import GrpcServer
-from connector.service import ConnectorService, Parts
+from connector.service import ConnectorService
+from connector.service_parts import Parts
 from reliability.engine_port import EnginePort
 from topics import admin
 from topics.log import LogAddress, LogProducer
@@ -61,7 +65,9 @@ async def serving(*, subscriber_buffer: int = DEFAULT_BUFFER) -> AsyncIterator[S
             gateway.on_mark_price(SYMBOL, await port.mark_price(SYMBOL))
             account = AccountView(port, max_age_s=1.0)
             try:
-                parts = Parts(gateway, port, account, instruments, publisher.market, publisher.orders)
+                following = Following(Replays(address), resume_limit=1_000_000)
+                prices = LatestPrices(port, max_age_s=1.0)
+                parts = Parts(gateway, port, account, prices, instruments, publisher, following)
                 yield Serving(gateway, publisher, parts)
             finally:
                 await gateway.stop()

@@ -7,8 +7,9 @@
 | ALREADY_EXISTS | the client order id was used with other details |
 | NOT_FOUND | no such order or instrument |
 | RESOURCE_EXHAUSTED | refused for its rate, or a subscriber was too slow: later |
+| OUT_OF_RANGE | the log no longer has, or never had, what a stream should go on after: begin it anew |
 | UNAVAILABLE | certain not to have happened: may be sent again |
-| UNAUTHENTICATED | the venue refuses our key |
+| UNAUTHENTICATED | the venue refuses our key, or the caller has not the connector's token |
 | UNKNOWN | it may have happened: look the order up, never send again blindly (WF-3) |
 """
 
@@ -30,6 +31,8 @@ from connector.errors import (
     VenueUnavailableError,
 )
 from connector.gateway.errors import AlreadyExistsError, BreakerOpenError
+from connector.replay import BrokenSequenceError, MissedError
+from connector.transport_security import UnauthenticatedError
 from topics.errors import TapelineError
 
 CODE_KEY = "tapeline-code"
@@ -50,6 +53,9 @@ _CODES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (AlreadyExistsError, grpc.StatusCode.ALREADY_EXISTS),
     (SlowSubscriberError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (StreamEndedError, grpc.StatusCode.UNAVAILABLE),
+    (MissedError, grpc.StatusCode.OUT_OF_RANGE),
+    (BrokenSequenceError, grpc.StatusCode.DATA_LOSS),
+    (UnauthenticatedError, grpc.StatusCode.UNAUTHENTICATED),
     (RateLimitedError, grpc.StatusCode.RESOURCE_EXHAUSTED),
     (NotSentError, grpc.StatusCode.UNAVAILABLE),
     (BreakerOpenError, grpc.StatusCode.UNAVAILABLE),

@@ -14,17 +14,22 @@ from typing import Any
 
 from connector.account import AccountView
 from connector.ccxt_adapter.venue import CcxtVenue
+from connector.following import Following
 from connector.gateway import crash_points
 from connector.gateway.clock import SystemClock
 from connector.gateway.gateway import Gateway
 from connector.gateway.postgres_ledger import PostgresLedger
 from connector.kill_at_start import cancel_if_killed
+from connector.latest_prices import LatestPrices
 from connector.publisher import Publisher
 from connector.pumps import Pumps
+from connector.replay import Replays
 from connector.sequences import resume
 from connector.server import GrpcServer
-from connector.service import ConnectorService, Parts
+from connector.service import ConnectorService
+from connector.service_parts import Parts
 from connector.settings import ConnectorSettings
+from connector.transport_security import server_credentials
 from connector.venue_at_start import start_venue
 from observability.http import OperationsServer
 from observability.logs import get_logger
@@ -33,6 +38,7 @@ from topics.log import LogAddress, LogProducer
 from topics.v1.instruments_pb2 import Instrument
 
 _log = get_logger(__name__)
+LOOPBACK = ("127.0.0.1", "::1", "[::1]", "localhost")
 
 
 async def run(settings: ConnectorSettings, log: LogAddress, dsn: str) -> None:
@@ -66,6 +72,8 @@ async def _serve(
     stop: asyncio.Event,
     started: "asyncio.Future[int] | None",
 ) -> None:
+    credentials = server_credentials(settings.grpc_tls)
+    _warn_of_open_door(settings)
     async with AsyncExitStack() as stack:
         port = CcxtVenue(settings.venue)
         stack.push_async_callback(port.close)
@@ -86,8 +94,10 @@ async def _serve(
         stack.push_async_callback(gateway.stop)
         await gateway.start()
         account = AccountView(port, max_age_s=settings.account_max_age_s)
-        pumps = Pumps(port, publisher, gateway, account, settings.account_snapshot_interval_s)
-        parts = Parts(gateway, port, account, instruments, publisher.market, publisher.orders)
+        prices = LatestPrices(port, max_age_s=settings.price_max_age_s)
+        pumps = Pumps(port, publisher, gateway, account, prices, settings.account_snapshot_interval_s)
+        following = Following(Replays(log), resume_limit=settings.resume_limit)
+        parts = Parts(gateway, port, account, prices, instruments, publisher, following)
         await stack.enter_async_context(_operations(settings, port, publisher, gateway))
         workers: list[Callable[[], Coroutine[Any, Any, None]]] = [
             publisher.run,
@@ -105,6 +115,8 @@ async def _serve(
                 host=settings.grpc_host,
                 port=settings.grpc_port,
                 grace_s=settings.shutdown_grace_s,
+                credentials=credentials,
+                token=settings.grpc_token.get_secret_value(),
             )
             async with server:
                 _log.info("connector_ready", grpc_port=server.port, symbols=sorted(instruments))
@@ -113,6 +125,15 @@ async def _serve(
                 await stop.wait()
             for task in tasks:
                 task.cancel()
+
+
+def _warn_of_open_door(settings: ConnectorSettings) -> None:
+    if settings.grpc_host in LOOPBACK:
+        return
+    if not settings.grpc_token.get_secret_value() and settings.grpc_tls.client_ca_file is None:
+        _log.warning("whoever reaches the port can trade: set grpc_token or grpc_tls", host=settings.grpc_host)
+    elif settings.grpc_tls.certificate_file is None:
+        _log.warning("the token crosses the network in the clear: set grpc_tls", host=settings.grpc_host)
 
 
 async def _publisher(

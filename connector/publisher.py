@@ -1,8 +1,8 @@
 """Puts on the log what the venue says: the only writer of instruments, market, funding, orders and account.
 
 Stamps `seq`, gathers market events while the last record of their instrument is on its way, and hands the same
-messages to gRPC subscribers. It must not change, drop or reorder anything, save quotes replaced by newer ones when
-the log is far behind. A record the log does not take ends the process.
+messages to gRPC subscribers once the log has them. It must not change, drop or reorder anything, save quotes replaced
+by newer ones when the log is far behind. A record the log does not take ends the process.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any
 
 from connector import metrics
 from connector.broadcast import Broadcast
-from connector.sequences import Sequences
+from connector.sequences import Sequences, last_seq
 from topics.catalogue import ACCOUNT, ALERTS, FUNDING, INSTRUMENTS, MARKET, ORDERS, MessageT, Topic
 from topics.codec import encode
 from topics.envelope import Envelope
@@ -96,6 +96,14 @@ class Publisher:
     ) -> None:
         self.market: Broadcast[MarketBatch] = Broadcast("price", subscriber_buffer)
         self.orders: Broadcast[OrderUpdate] = Broadcast("orders", subscriber_buffer)
+        self.account: Broadcast[AccountUpdate] = Broadcast("account", subscriber_buffer)
+        self.funding: Broadcast[FundingUpdate] = Broadcast("funding", subscriber_buffer)
+        self._told_on: dict[str, Broadcast[Any]] = {
+            MARKET.name: self.market, ORDERS.name: self.orders, ACCOUNT.name: self.account, FUNDING.name: self.funding
+        }  # fmt: skip
+        for (topic, _), message in sequences.newest.items():
+            if topic in self._told_on:
+                self._told_on[topic].newest[_name(message)] = last_seq(message)
         self._producer = producer
         self._market_producer = market_producer or producer
         self._sequences = sequences
@@ -133,8 +141,6 @@ class Publisher:
     async def publish_orders(self, updates: Sequence[OrderUpdate]) -> None:
         """Stamps `seq` on the updates, in order; returns when the log has all of them."""
         await self._send(ORDERS, updates)
-        for update in updates:
-            self.orders.publish(update.symbol, update)
 
     async def publish_account(self, update: AccountUpdate) -> None:
         await self._send(ACCOUNT, [update])
@@ -153,6 +159,11 @@ class Publisher:
                 group.create_task(self._send_market(lane), name=f"publish-market-{lane.instrument.symbol}")
             for symbol, funding_lane in self._funding_lanes.items():
                 group.create_task(self._send_funding(funding_lane), name=f"publish-funding-{symbol}")
+
+    def end_streams(self) -> None:
+        """Nobody is told any more: the connector stops."""
+        for broadcast in self._told_on.values():
+            broadcast.end()
 
     def backlog(self) -> dict[str, int]:
         """Market events that wait, by symbol."""
@@ -191,7 +202,7 @@ class Publisher:
         future = await self._market_producer.enqueue(encode(MARKET, batch, envelope))
         sent_ns = time.time_ns()
         metrics.FRAME_TO_LOG.observe((sent_ns - received_ns) / 1e9)
-        self.market.publish(batch.symbol, batch)
+        self.market.publish_once(future, batch.symbol, batch, last_seq(batch))
         return _Sent(batch.symbol, len(taken), sent_ns, future)
 
     async def _send_funding(self, lane: _FundingLane) -> None:
@@ -208,6 +219,7 @@ class Publisher:
             return
         begun = time.perf_counter()
         acknowledgements = []
+        told_on = self._told_on.get(topic.name)
         await self._sequences.find(topic, [topic.key_of(message) for message in messages])
         async with self._in_turn:
             for message in messages:
@@ -215,7 +227,10 @@ class Publisher:
                 key = topic.key_of(message)
                 stamped.seq = self._sequences.take(topic, key)
                 envelope = _envelope(topic, key, stamped, self._now_ns)
-                acknowledgements.append(await self._producer.enqueue(encode(topic, message, envelope)))
+                acknowledged = await self._producer.enqueue(encode(topic, message, envelope))
+                if told_on is not None:
+                    told_on.publish_once(acknowledged, _name(message), message, stamped.seq)
+                acknowledgements.append(acknowledged)
         await asyncio.gather(*acknowledgements)
         metrics.LOG_ACK.labels(topic.name).observe(time.perf_counter() - begun)
 
@@ -229,6 +244,11 @@ def _envelope(topic: Topic[Any], key: str, message: Any, now_ns: Callable[[], in
         correlation_id=order.client_order_id if order else "",
         causation_id=order.intent_id if order else "",
     )
+
+
+def _name(message: Any) -> str:
+    """What subscribers ask for: the symbol, of an account update the account."""
+    return str(message.account if isinstance(message, AccountUpdate) else message.symbol)
 
 
 def _time_ms(event: MarketEvent) -> int:

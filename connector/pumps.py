@@ -13,6 +13,7 @@ from typing import Protocol
 
 from connector.account import AccountView
 from connector.errors import VenueError
+from connector.latest_prices import LatestPrices
 from connector.port import OrderReport, StreamLost, VenuePort
 from connector.publisher import Publisher
 from observability.logs import get_logger
@@ -40,6 +41,7 @@ class Pumps:
     publisher: Publisher
     gateway: Listener
     account: AccountView
+    prices: LatestPrices
     snapshot_interval_s: float
     now_ns: Callable[[], int] = time.time_ns
     _paid: dict[str, int] = field(default_factory=dict)
@@ -48,6 +50,7 @@ class Pumps:
     async def market(self, symbol: str) -> None:
         async for item in self.port.market(symbol):
             if not isinstance(item, StreamLost):
+                self.prices.heard(symbol, item)
                 self.publisher.offer_market(symbol, item, self.now_ns())
 
     async def funding(self, symbol: str) -> None:

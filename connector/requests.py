@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from connector.gateway.shape import id_fault
 from connector.grpc_errors import InvalidFieldError
 from connector.port import OrderRequest
-from connector.v1.connector_pb2 import CancelOrderRequest, GetOrderRequest, PlaceOrderRequest
+from connector.v1.connector_pb2 import CancelOrderRequest, GetCandlesRequest, GetOrderRequest, PlaceOrderRequest
 from topics.errors import OffGridError
 from topics.scale import Scale
 from topics.v1.common_pb2 import OrderType, Side, TimeInForce
@@ -20,6 +20,9 @@ _LIMIT_TIMES_IN_FORCE = (
     TimeInForce.TIME_IN_FORCE_POST_ONLY,
 )
 MOST_IN_A_BATCH = 100
+MOST_CANDLES = 1_000
+CANDLES = 100
+MINUTE_MS = 60_000
 
 
 def order_request(request: PlaceOrderRequest, instruments: Mapping[str, Instrument]) -> OrderRequest:
@@ -70,6 +73,23 @@ def order_ids(request: CancelOrderRequest | GetOrderRequest) -> tuple[str, str]:
     if which is None or not getattr(request, which):
         raise InvalidFieldError("order", "is not set; client_order_id or venue_order_id")
     return request.client_order_id, request.venue_order_id
+
+
+def candles_wanted(request: GetCandlesRequest) -> dict[str, int]:
+    """Arguments of `VenuePort.candles`. Raises InvalidFieldError."""
+    if not 0 <= request.limit <= MOST_CANDLES:
+        raise InvalidFieldError("limit", f"is {request.limit}; 1 to {MOST_CANDLES}, or 0 for {CANDLES}")
+    for field in ("interval_ms", "start_ms", "until_ms"):
+        if getattr(request, field) < 0:
+            raise InvalidFieldError(field, f"is {getattr(request, field)}; it counts milliseconds")
+    if request.until_ms and request.until_ms <= request.start_ms:
+        raise InvalidFieldError("until_ms", f"is {request.until_ms}; it must be later than start_ms {request.start_ms}")
+    return {
+        "interval_ms": request.interval_ms or MINUTE_MS,
+        "limit": request.limit or CANDLES,
+        "start_ms": request.start_ms,
+        "until_ms": request.until_ms,
+    }
 
 
 def followed(symbol: str, instruments: Mapping[str, Instrument]) -> Instrument:

@@ -38,7 +38,7 @@ class Sequences:
         log: Log | None = None,
     ) -> None:
         self.newest = dict(newest or {})
-        self._next = {place: _after(message) for place, message in self.newest.items()}
+        self._next = {place: last_seq(message) + 1 for place, message in self.newest.items()}
         self._looked_for = {*self.newest, *looked_for}
         self._log = log
         self._looking = asyncio.Lock()
@@ -50,7 +50,7 @@ class Sequences:
         async with self._looking:
             new = [key for key in dict.fromkeys(keys) if (topic.name, key) not in self._looked_for]
             for (name, key), message in (await _newest(self._log, {topic: new})).items():
-                self._next[name, key] = _after(message)
+                self._next[name, key] = last_seq(message) + 1
             self._looked_for.update((topic.name, key) for key in new)
 
     def take(self, topic: Topic[Any], key: str, count: int = 1) -> int:
@@ -70,7 +70,7 @@ async def _newest(log: Log, keys: Mapping[Topic[Any], Iterable[str]]) -> dict[tu
     newest: dict[tuple[str, str], Message] = {}
     async with log.reader(client_id="connector-sequences") as consumer:
         for topic, wanted in keys.items():
-            for partition, its_keys in _by_partition(topic, log.namespace, wanted).items():
+            for partition, its_keys in by_partition(topic, log.namespace, wanted).items():
                 found = await _newest_of(consumer, topic, partition, its_keys)
                 newest |= {(topic.name, key): message for key, message in found.items()}
     return newest
@@ -106,12 +106,12 @@ def _last_readable(topic: Topic[Any], key: str, values: Sequence[bytes | None]) 
             message: Message = decode(topic, value)
         except MalformedRecordError:
             continue
-        if topic.key_of(message) == key and _after(message) > FIRST:
+        if topic.key_of(message) == key and last_seq(message) >= FIRST:
             return message
     return None
 
 
-def _by_partition(topic: Topic[Any], namespace: str, keys: Iterable[str]) -> dict[TopicPartition, set[str]]:
+def by_partition(topic: Topic[Any], namespace: str, keys: Iterable[str]) -> dict[TopicPartition, set[str]]:
     """Where the producer's own partitioner puts these keys."""
     numbers = list(range(topic.partitions))
     place = DefaultPartitioner()
@@ -122,7 +122,10 @@ def _by_partition(topic: Topic[Any], namespace: str, keys: Iterable[str]) -> dic
     return found
 
 
-def _after(message: Any) -> int:
-    if isinstance(message, MarketBatch):
-        return message.first_seq + len(message.events)
-    return int(message.seq) + 1
+def first_seq(message: Any) -> int:
+    return int(message.first_seq if isinstance(message, MarketBatch) else message.seq)
+
+
+def last_seq(message: Any) -> int:
+    """Below FIRST where the message was not numbered here."""
+    return first_seq(message) + (len(message.events) - 1 if isinstance(message, MarketBatch) else 0)

@@ -4,6 +4,7 @@ Only shapes and checks; reading files and environment variables is the caller's.
 repr, log or page (GRPC-4).
 """
 
+from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from connector.errors import ConnectorError
 from connector.gateway.settings import GatewaySettings, RiskLimits
 from connector.venues import OTHER, SPOT, VenueProfile, profile_of
+
+SHORTEST_TOKEN = 32
 
 
 class _Settings(BaseModel):
@@ -100,6 +103,26 @@ class VenueConnection(_Settings):
         return self
 
 
+class GrpcTls(_Settings):
+    """PEM files of the gRPC service; none: no TLS. With `client_ca_file` a client must show a certificate of it.
+
+    Commands of ours trust `ca_file` (unset: the certificate itself) and show the service's own certificate.
+    """
+
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    client_ca_file: Path | None = None
+    ca_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _files_go_together(self) -> Self:
+        if (self.certificate_file is None) != (self.key_file is None):
+            raise ValueError("certificate_file and key_file go together: set both (TLS) or none")
+        if self.certificate_file is None and (self.client_ca_file or self.ca_file):
+            raise ValueError("client_ca_file and ca_file mean nothing without certificate_file and key_file")
+        return self
+
+
 class ConnectorSettings(_Settings):
     """The whole of the process. Port 0 takes a free one."""
 
@@ -108,6 +131,8 @@ class ConnectorSettings(_Settings):
     gateway: GatewaySettings = GatewaySettings()
     grpc_host: str = "127.0.0.1"
     grpc_port: int = Field(default=50051, ge=0, le=65535)
+    grpc_tls: GrpcTls = GrpcTls()
+    grpc_token: SecretStr = Field(default=SecretStr(""), description="what callers must show; unset: nothing")
     operations_host: str = "127.0.0.1"
     operations_port: int = Field(default=9101, ge=0, le=65535)
     credentials_timeout_s: float = Field(default=30.0, gt=0)
@@ -115,3 +140,21 @@ class ConnectorSettings(_Settings):
     account_max_age_s: float = Field(default=1.0, ge=0, description="how old GetAccount's answer may be when quiet")
     shutdown_grace_s: float = Field(default=3.0, ge=0, description="for gRPC calls under way when the process ends")
     subscriber_buffer: int = Field(default=1024, gt=0, description="messages a gRPC subscriber may lag behind")
+    resume_limit: int = Field(
+        default=1_000_000, gt=0, description="messages a returning gRPC subscriber may have missed and still gets"
+    )
+    price_max_age_s: float = Field(
+        default=1.0,
+        ge=0,
+        description="how old a streamed quote may be to answer GetLatestPrice; else the venue is asked",
+    )
+
+    @field_validator("grpc_token")
+    @classmethod
+    def _token_is_worth_it(cls, token: SecretStr) -> SecretStr:
+        value = token.get_secret_value()
+        if value and (len(value) < SHORTEST_TOKEN or not all("!" <= character <= "~" for character in value)):
+            raise ValueError(
+                f"a token has at least {SHORTEST_TOKEN} characters, ASCII, no blanks; `openssl rand -hex 32` makes one"
+            )
+        return token

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import grpc
 
 from connector.client import ConnectorClient, ConnectorUnreachableError
+from connector.transport_security import own_client_files
 from tapeline.addresses import grpc_address
 from tapeline.data_folder import owner_of
 from tapeline.errors import TapelineError
@@ -206,7 +207,14 @@ async def _tell_agents(wish: _Wish) -> list[str] | None:
 
 
 def _client(wish: _Wish) -> ConnectorClient:
-    return ConnectorClient(grpc_address(wish.settings), attempts=1, connect_timeout_s=_CONNECT_S)
+    connector = wish.settings.connector
+    return ConnectorClient(
+        grpc_address(wish.settings),
+        attempts=1,
+        connect_timeout_s=_CONNECT_S,
+        tls=own_client_files(connector.grpc_tls),
+        token=connector.grpc_token.get_secret_value(),
+    )
 
 
 def pipeline_runs(settings: Settings) -> bool:

@@ -7,7 +7,7 @@ Nothing here decides anything. A producer that cannot deliver raises; its proces
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -177,7 +177,7 @@ async def read_to_end(
     partitions: Sequence[TopicPartition],
     *,
     start: dict[TopicPartition, int] | None = None,
-) -> AsyncIterator[list[ConsumerRecord]]:
+) -> AsyncGenerator[list[ConsumerRecord], None]:
     """All records from `start` (default: the oldest kept) to the ends as they are now, in batches of one partition.
 
     A compacted or emptied partition ends by position, so a missing last record does not make it wait.

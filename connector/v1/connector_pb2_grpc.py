@@ -105,6 +105,26 @@ class ConnectorServiceStub:
                 request_serializer=connector_dot_v1_dot_connector__pb2.ListSymbolsRequest.SerializeToString,
                 response_deserializer=connector_dot_v1_dot_connector__pb2.ListSymbolsResponse.FromString,
                 _registered_method=True)
+        self.GetFundingRate = channel.unary_unary(
+                '/connector.v1.ConnectorService/GetFundingRate',
+                request_serializer=connector_dot_v1_dot_connector__pb2.GetFundingRateRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.GetFundingRateResponse.FromString,
+                _registered_method=True)
+        self.GetFundingRates = channel.unary_unary(
+                '/connector.v1.ConnectorService/GetFundingRates',
+                request_serializer=connector_dot_v1_dot_connector__pb2.GetFundingRatesRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.GetFundingRatesResponse.FromString,
+                _registered_method=True)
+        self.GetCandles = channel.unary_unary(
+                '/connector.v1.ConnectorService/GetCandles',
+                request_serializer=connector_dot_v1_dot_connector__pb2.GetCandlesRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.GetCandlesResponse.FromString,
+                _registered_method=True)
+        self.GetLatestPrice = channel.unary_unary(
+                '/connector.v1.ConnectorService/GetLatestPrice',
+                request_serializer=connector_dot_v1_dot_connector__pb2.GetLatestPriceRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.GetLatestPriceResponse.FromString,
+                _registered_method=True)
         self.SubscribePrice = channel.unary_stream(
                 '/connector.v1.ConnectorService/SubscribePrice',
                 request_serializer=connector_dot_v1_dot_connector__pb2.SubscribePriceRequest.SerializeToString,
@@ -114,6 +134,26 @@ class ConnectorServiceStub:
                 '/connector.v1.ConnectorService/SubscribeOrders',
                 request_serializer=connector_dot_v1_dot_connector__pb2.SubscribeOrdersRequest.SerializeToString,
                 response_deserializer=connector_dot_v1_dot_connector__pb2.SubscribeOrdersResponse.FromString,
+                _registered_method=True)
+        self.SubscribeCandles = channel.unary_stream(
+                '/connector.v1.ConnectorService/SubscribeCandles',
+                request_serializer=connector_dot_v1_dot_connector__pb2.SubscribeCandlesRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.SubscribeCandlesResponse.FromString,
+                _registered_method=True)
+        self.SubscribeAccount = channel.unary_stream(
+                '/connector.v1.ConnectorService/SubscribeAccount',
+                request_serializer=connector_dot_v1_dot_connector__pb2.SubscribeAccountRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.SubscribeAccountResponse.FromString,
+                _registered_method=True)
+        self.SubscribePositions = channel.unary_stream(
+                '/connector.v1.ConnectorService/SubscribePositions',
+                request_serializer=connector_dot_v1_dot_connector__pb2.SubscribePositionsRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.SubscribePositionsResponse.FromString,
+                _registered_method=True)
+        self.SubscribeFunding = channel.unary_stream(
+                '/connector.v1.ConnectorService/SubscribeFunding',
+                request_serializer=connector_dot_v1_dot_connector__pb2.SubscribeFundingRequest.SerializeToString,
+                response_deserializer=connector_dot_v1_dot_connector__pb2.SubscribeFundingResponse.FromString,
                 _registered_method=True)
 
 
@@ -214,13 +254,70 @@ class ConnectorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def SubscribePrice(self, request, context):
+    def GetFundingRate(self, request, context):
+        """From the venue; a spot instrument has rate "0", next time 0 and the time of this call (FUND-1).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFundingRates(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCandles(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLatestPrice(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubscribePrice(self, request, context):
+        """Streams carry the messages of the log with their seq: without gaps and repeats by symbol (of the account streams: for
+        the account). Each begins with a response that holds `begin` and nothing else; then, for symbols named in
+        after_seq, comes what the log has after that seq, then what happens. OUT_OF_RANGE: the log no longer has it, or
+        never had. RESOURCE_EXHAUSTED: the reader was too slow and is cut off. UNAVAILABLE: the connector stops. After
+        both, subscribe again with the last seq of each symbol, and nothing is missed.
+
+        Best bid and ask, trades and candles as the market topic has them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SubscribeOrders(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubscribeCandles(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubscribeAccount(self, request, context):
+        """Balances, positions and funding payments.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubscribePositions(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubscribeFunding(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -299,6 +396,26 @@ def add_ConnectorServiceServicer_to_server(servicer, server):
                     request_deserializer=connector_dot_v1_dot_connector__pb2.ListSymbolsRequest.FromString,
                     response_serializer=connector_dot_v1_dot_connector__pb2.ListSymbolsResponse.SerializeToString,
             ),
+            'GetFundingRate': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFundingRate,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.GetFundingRateRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.GetFundingRateResponse.SerializeToString,
+            ),
+            'GetFundingRates': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFundingRates,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.GetFundingRatesRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.GetFundingRatesResponse.SerializeToString,
+            ),
+            'GetCandles': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCandles,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.GetCandlesRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.GetCandlesResponse.SerializeToString,
+            ),
+            'GetLatestPrice': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLatestPrice,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.GetLatestPriceRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.GetLatestPriceResponse.SerializeToString,
+            ),
             'SubscribePrice': grpc.unary_stream_rpc_method_handler(
                     servicer.SubscribePrice,
                     request_deserializer=connector_dot_v1_dot_connector__pb2.SubscribePriceRequest.FromString,
@@ -308,6 +425,26 @@ def add_ConnectorServiceServicer_to_server(servicer, server):
                     servicer.SubscribeOrders,
                     request_deserializer=connector_dot_v1_dot_connector__pb2.SubscribeOrdersRequest.FromString,
                     response_serializer=connector_dot_v1_dot_connector__pb2.SubscribeOrdersResponse.SerializeToString,
+            ),
+            'SubscribeCandles': grpc.unary_stream_rpc_method_handler(
+                    servicer.SubscribeCandles,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.SubscribeCandlesRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.SubscribeCandlesResponse.SerializeToString,
+            ),
+            'SubscribeAccount': grpc.unary_stream_rpc_method_handler(
+                    servicer.SubscribeAccount,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.SubscribeAccountRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.SubscribeAccountResponse.SerializeToString,
+            ),
+            'SubscribePositions': grpc.unary_stream_rpc_method_handler(
+                    servicer.SubscribePositions,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.SubscribePositionsRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.SubscribePositionsResponse.SerializeToString,
+            ),
+            'SubscribeFunding': grpc.unary_stream_rpc_method_handler(
+                    servicer.SubscribeFunding,
+                    request_deserializer=connector_dot_v1_dot_connector__pb2.SubscribeFundingRequest.FromString,
+                    response_serializer=connector_dot_v1_dot_connector__pb2.SubscribeFundingResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -700,6 +837,114 @@ class ConnectorService:
             _registered_method=True)
 
     @staticmethod
+    def GetFundingRate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/connector.v1.ConnectorService/GetFundingRate',
+            connector_dot_v1_dot_connector__pb2.GetFundingRateRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.GetFundingRateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFundingRates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/connector.v1.ConnectorService/GetFundingRates',
+            connector_dot_v1_dot_connector__pb2.GetFundingRatesRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.GetFundingRatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCandles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/connector.v1.ConnectorService/GetCandles',
+            connector_dot_v1_dot_connector__pb2.GetCandlesRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.GetCandlesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLatestPrice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/connector.v1.ConnectorService/GetLatestPrice',
+            connector_dot_v1_dot_connector__pb2.GetLatestPriceRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.GetLatestPriceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def SubscribePrice(request,
             target,
             options=(),
@@ -743,6 +988,114 @@ class ConnectorService:
             '/connector.v1.ConnectorService/SubscribeOrders',
             connector_dot_v1_dot_connector__pb2.SubscribeOrdersRequest.SerializeToString,
             connector_dot_v1_dot_connector__pb2.SubscribeOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubscribeCandles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/connector.v1.ConnectorService/SubscribeCandles',
+            connector_dot_v1_dot_connector__pb2.SubscribeCandlesRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.SubscribeCandlesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubscribeAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/connector.v1.ConnectorService/SubscribeAccount',
+            connector_dot_v1_dot_connector__pb2.SubscribeAccountRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.SubscribeAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubscribePositions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/connector.v1.ConnectorService/SubscribePositions',
+            connector_dot_v1_dot_connector__pb2.SubscribePositionsRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.SubscribePositionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubscribeFunding(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/connector.v1.ConnectorService/SubscribeFunding',
+            connector_dot_v1_dot_connector__pb2.SubscribeFundingRequest.SerializeToString,
+            connector_dot_v1_dot_connector__pb2.SubscribeFundingResponse.FromString,
             options,
             channel_credentials,
             insecure,

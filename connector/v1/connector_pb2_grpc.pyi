@@ -58,8 +58,26 @@ class ConnectorServiceStub:
     GetPositions: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetPositionsRequest, _connector_pb2.GetPositionsResponse]
     GetSymbolInfo: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetSymbolInfoRequest, _connector_pb2.GetSymbolInfoResponse]
     ListSymbols: _grpc.UnaryUnaryMultiCallable[_connector_pb2.ListSymbolsRequest, _connector_pb2.ListSymbolsResponse]
+    GetFundingRate: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetFundingRateRequest, _connector_pb2.GetFundingRateResponse]
+    """From the venue; a spot instrument has rate "0", next time 0 and the time of this call (FUND-1)."""
+    GetFundingRates: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetFundingRatesRequest, _connector_pb2.GetFundingRatesResponse]
+    GetCandles: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetCandlesRequest, _connector_pb2.GetCandlesResponse]
+    GetLatestPrice: _grpc.UnaryUnaryMultiCallable[_connector_pb2.GetLatestPriceRequest, _connector_pb2.GetLatestPriceResponse]
     SubscribePrice: _grpc.UnaryStreamMultiCallable[_connector_pb2.SubscribePriceRequest, _connector_pb2.SubscribePriceResponse]
+    """Streams carry the messages of the log with their seq: without gaps and repeats by symbol (of the account streams: for
+    the account). Each begins with a response that holds `begin` and nothing else; then, for symbols named in
+    after_seq, comes what the log has after that seq, then what happens. OUT_OF_RANGE: the log no longer has it, or
+    never had. RESOURCE_EXHAUSTED: the reader was too slow and is cut off. UNAVAILABLE: the connector stops. After
+    both, subscribe again with the last seq of each symbol, and nothing is missed.
+
+    Best bid and ask, trades and candles as the market topic has them.
+    """
     SubscribeOrders: _grpc.UnaryStreamMultiCallable[_connector_pb2.SubscribeOrdersRequest, _connector_pb2.SubscribeOrdersResponse]
+    SubscribeCandles: _grpc.UnaryStreamMultiCallable[_connector_pb2.SubscribeCandlesRequest, _connector_pb2.SubscribeCandlesResponse]
+    SubscribeAccount: _grpc.UnaryStreamMultiCallable[_connector_pb2.SubscribeAccountRequest, _connector_pb2.SubscribeAccountResponse]
+    """Balances, positions and funding payments."""
+    SubscribePositions: _grpc.UnaryStreamMultiCallable[_connector_pb2.SubscribePositionsRequest, _connector_pb2.SubscribePositionsResponse]
+    SubscribeFunding: _grpc.UnaryStreamMultiCallable[_connector_pb2.SubscribeFundingRequest, _connector_pb2.SubscribeFundingResponse]
 
 @_typing.type_check_only
 class ConnectorServiceAsyncStub(ConnectorServiceStub):
@@ -91,8 +109,26 @@ class ConnectorServiceAsyncStub(ConnectorServiceStub):
     GetPositions: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetPositionsRequest, _connector_pb2.GetPositionsResponse]  # type: ignore[assignment]
     GetSymbolInfo: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetSymbolInfoRequest, _connector_pb2.GetSymbolInfoResponse]  # type: ignore[assignment]
     ListSymbols: _aio.UnaryUnaryMultiCallable[_connector_pb2.ListSymbolsRequest, _connector_pb2.ListSymbolsResponse]  # type: ignore[assignment]
+    GetFundingRate: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetFundingRateRequest, _connector_pb2.GetFundingRateResponse]  # type: ignore[assignment]
+    """From the venue; a spot instrument has rate "0", next time 0 and the time of this call (FUND-1)."""
+    GetFundingRates: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetFundingRatesRequest, _connector_pb2.GetFundingRatesResponse]  # type: ignore[assignment]
+    GetCandles: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetCandlesRequest, _connector_pb2.GetCandlesResponse]  # type: ignore[assignment]
+    GetLatestPrice: _aio.UnaryUnaryMultiCallable[_connector_pb2.GetLatestPriceRequest, _connector_pb2.GetLatestPriceResponse]  # type: ignore[assignment]
     SubscribePrice: _aio.UnaryStreamMultiCallable[_connector_pb2.SubscribePriceRequest, _connector_pb2.SubscribePriceResponse]  # type: ignore[assignment]
+    """Streams carry the messages of the log with their seq: without gaps and repeats by symbol (of the account streams: for
+    the account). Each begins with a response that holds `begin` and nothing else; then, for symbols named in
+    after_seq, comes what the log has after that seq, then what happens. OUT_OF_RANGE: the log no longer has it, or
+    never had. RESOURCE_EXHAUSTED: the reader was too slow and is cut off. UNAVAILABLE: the connector stops. After
+    both, subscribe again with the last seq of each symbol, and nothing is missed.
+
+    Best bid and ask, trades and candles as the market topic has them.
+    """
     SubscribeOrders: _aio.UnaryStreamMultiCallable[_connector_pb2.SubscribeOrdersRequest, _connector_pb2.SubscribeOrdersResponse]  # type: ignore[assignment]
+    SubscribeCandles: _aio.UnaryStreamMultiCallable[_connector_pb2.SubscribeCandlesRequest, _connector_pb2.SubscribeCandlesResponse]  # type: ignore[assignment]
+    SubscribeAccount: _aio.UnaryStreamMultiCallable[_connector_pb2.SubscribeAccountRequest, _connector_pb2.SubscribeAccountResponse]  # type: ignore[assignment]
+    """Balances, positions and funding payments."""
+    SubscribePositions: _aio.UnaryStreamMultiCallable[_connector_pb2.SubscribePositionsRequest, _connector_pb2.SubscribePositionsResponse]  # type: ignore[assignment]
+    SubscribeFunding: _aio.UnaryStreamMultiCallable[_connector_pb2.SubscribeFundingRequest, _connector_pb2.SubscribeFundingResponse]  # type: ignore[assignment]
 
 class ConnectorServiceServicer(metaclass=_abc_1.ABCMeta):
     """The one door to a venue. Money is decimal strings here, the edge; inside it is ticks and lots."""
@@ -207,11 +243,48 @@ class ConnectorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_connector_pb2.ListSymbolsResponse, _abc.Awaitable[_connector_pb2.ListSymbolsResponse]]: ...
 
     @_abc_1.abstractmethod
+    def GetFundingRate(
+        self,
+        request: _connector_pb2.GetFundingRateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connector_pb2.GetFundingRateResponse, _abc.Awaitable[_connector_pb2.GetFundingRateResponse]]:
+        """From the venue; a spot instrument has rate "0", next time 0 and the time of this call (FUND-1)."""
+
+    @_abc_1.abstractmethod
+    def GetFundingRates(
+        self,
+        request: _connector_pb2.GetFundingRatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connector_pb2.GetFundingRatesResponse, _abc.Awaitable[_connector_pb2.GetFundingRatesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetCandles(
+        self,
+        request: _connector_pb2.GetCandlesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connector_pb2.GetCandlesResponse, _abc.Awaitable[_connector_pb2.GetCandlesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetLatestPrice(
+        self,
+        request: _connector_pb2.GetLatestPriceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connector_pb2.GetLatestPriceResponse, _abc.Awaitable[_connector_pb2.GetLatestPriceResponse]]: ...
+
+    @_abc_1.abstractmethod
     def SubscribePrice(
         self,
         request: _connector_pb2.SubscribePriceRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_connector_pb2.SubscribePriceResponse], _abc.AsyncIterator[_connector_pb2.SubscribePriceResponse]]: ...
+    ) -> _typing.Union[_abc.Iterator[_connector_pb2.SubscribePriceResponse], _abc.AsyncIterator[_connector_pb2.SubscribePriceResponse]]:
+        """Streams carry the messages of the log with their seq: without gaps and repeats by symbol (of the account streams: for
+        the account). Each begins with a response that holds `begin` and nothing else; then, for symbols named in
+        after_seq, comes what the log has after that seq, then what happens. OUT_OF_RANGE: the log no longer has it, or
+        never had. RESOURCE_EXHAUSTED: the reader was too slow and is cut off. UNAVAILABLE: the connector stops. After
+        both, subscribe again with the last seq of each symbol, and nothing is missed.
+
+        Best bid and ask, trades and candles as the market topic has them.
+        """
 
     @_abc_1.abstractmethod
     def SubscribeOrders(
@@ -219,5 +292,34 @@ class ConnectorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _connector_pb2.SubscribeOrdersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_connector_pb2.SubscribeOrdersResponse], _abc.AsyncIterator[_connector_pb2.SubscribeOrdersResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SubscribeCandles(
+        self,
+        request: _connector_pb2.SubscribeCandlesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_connector_pb2.SubscribeCandlesResponse], _abc.AsyncIterator[_connector_pb2.SubscribeCandlesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SubscribeAccount(
+        self,
+        request: _connector_pb2.SubscribeAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_connector_pb2.SubscribeAccountResponse], _abc.AsyncIterator[_connector_pb2.SubscribeAccountResponse]]:
+        """Balances, positions and funding payments."""
+
+    @_abc_1.abstractmethod
+    def SubscribePositions(
+        self,
+        request: _connector_pb2.SubscribePositionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_connector_pb2.SubscribePositionsResponse], _abc.AsyncIterator[_connector_pb2.SubscribePositionsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SubscribeFunding(
+        self,
+        request: _connector_pb2.SubscribeFundingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_connector_pb2.SubscribeFundingResponse], _abc.AsyncIterator[_connector_pb2.SubscribeFundingResponse]]: ...
 
 def add_ConnectorServiceServicer_to_server(servicer: ConnectorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -16,6 +16,7 @@ from connector.gateway.clock import Clock
 from connector.gateway.gateway import Gateway
 from connector.gateway.ledger import Ledger
 from connector.gateway.settings import GatewaySettings, RiskLimits
+from connector.latest_prices import LatestPrices
 from connector.port import VenuePort
 from connector.publisher import Publisher
 from connector.pumps import Pumps
@@ -79,8 +80,15 @@ class ConnectorProcess:
         try:
             await gateway.start()
             account = AccountView(self.port, max_age_s=1.0)
+            prices = LatestPrices(self.port, max_age_s=1.0)
             pumps = Pumps(
-                self.port, publisher, gateway, account, self.account_snapshot_interval_s, now_ns=self.clock.now_ns
+                self.port,
+                publisher,
+                gateway,
+                account,
+                prices,
+                self.account_snapshot_interval_s,
+                now_ns=self.clock.now_ns,
             )
             self.on_ready()
             await self._until_stopped(

@@ -13,7 +13,7 @@ async def test_a_subscriber_gets_its_keys_only_in_order() -> None:
     broadcast: Broadcast[int] = Broadcast("test", 10)
     with broadcast.subscribe(["A"]) as some, broadcast.subscribe() as every:
         for number in range(4):
-            broadcast.publish("A" if number % 2 else "B", number)
+            broadcast.publish("A" if number % 2 else "B", number, number)
         assert [await anext(aiter(some)) for _ in range(2)] == [1, 3]
         assert [await anext(aiter(every)) for _ in range(4)] == [0, 1, 2, 3]
 
@@ -24,7 +24,7 @@ async def test_a_slow_subscriber_is_cut_off_and_the_others_are_not() -> None:
     with broadcast.subscribe() as slow, broadcast.subscribe() as fast:
         quick = aiter(fast)
         for number in range(5):
-            broadcast.publish("A", number)
+            broadcast.publish("A", number, number)
             assert await anext(quick) == number
         lagging = aiter(slow)
         assert [await anext(lagging) for _ in range(3)] == [0, 1, 2]
@@ -36,7 +36,7 @@ async def test_the_end_of_the_connector_ends_every_stream() -> None:
     """GRPC-3: nobody hangs on a stream of a process that stops."""
     broadcast: Broadcast[int] = Broadcast("test", 3)
     with broadcast.subscribe(["A"]) as subscription:
-        broadcast.publish("A", 1)
+        broadcast.publish("A", 1, 1)
         broadcast.end()
         stream = aiter(subscription)
         assert await anext(stream) == 1
@@ -50,7 +50,7 @@ async def test_a_thousand_subscribers_that_came_and_went_leave_nothing() -> None
 
     def cycle() -> None:
         with broadcast.subscribe(["A", "B"]):
-            broadcast.publish("A", 1)
+            broadcast.publish("A", 1, 1)
 
     cycle()
     gc.collect()

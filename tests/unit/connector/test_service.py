@@ -8,13 +8,18 @@ from typing import Any, cast
 import pytest
 
 from connector.account import AccountView
-from connector.broadcast import Broadcast
 from connector.errors import NotSentError, OrderNotFoundError, OutcomeUnknownError
+from connector.following import Following
 from connector.gateway.kill_state import KillState
 from connector.gateway.kill_switch import KillReport
 from connector.grpc_errors import InvalidFieldError
+from connector.latest_prices import LatestPrices
 from connector.port import OrderRequest, VenuePort
-from connector.service import ConnectorService, Parts
+from connector.publisher import Publisher
+from connector.replay import Replays
+from connector.sequences import Sequences
+from connector.service import ConnectorService
+from connector.service_parts import Parts
 from connector.v1.connector_pb2 import (
     VERDICT_ACCEPTED,
     VERDICT_REJECTED,
@@ -28,10 +33,10 @@ from connector.v1.connector_pb2 import (
     ReleaseRequest,
 )
 from topics.errors import TapelineError
+from topics.memory_log import MemoryBroker, MemoryLog
 from topics.v1.account_pb2 import AccountUpdate
 from topics.v1.common_pb2 import Grain, OrderType, Side, TimeInForce
 from topics.v1.instruments_pb2 import Instrument
-from topics.v1.market_pb2 import MarketBatch
 from topics.v1.orders_pb2 import OrderStatus, OrderUpdate
 
 
@@ -136,10 +141,12 @@ REQUEST = PlaceOrderRequest(
 
 def service(gateway: SlowGateway) -> ConnectorService:
     port = cast("VenuePort", CountingPort())
-    market: Broadcast[MarketBatch] = Broadcast("price", 1)
-    orders: Broadcast[OrderUpdate] = Broadcast("orders", 1)
     instruments = {"BTCUSDT": Instrument(symbol="BTCUSDT", grain=Grain(tick_size="1", lot_size="1"))}
-    return ConnectorService(Parts(gateway, port, AccountView(port, max_age_s=60), instruments, market, orders))
+    log = MemoryLog(MemoryBroker())
+    publisher = Publisher(log.producer(client_id="test"), Sequences(), subscriber_buffer=1)
+    account, prices = AccountView(port, max_age_s=60), LatestPrices(port, max_age_s=60)
+    following = Following(Replays(log), resume_limit=100)
+    return ConnectorService(Parts(gateway, port, account, prices, instruments, publisher, following))
 
 
 async def test_a_kill_is_told_until_it_is_durable_and_verified() -> None:

@@ -10,8 +10,9 @@ import errno
 import fcntl
 import logging
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 from aiohttp import web
 
@@ -60,6 +61,23 @@ async def serve(settings: VenueSettings, stop: asyncio.Event, started: asyncio.F
             opened.ledger.close()
             if feed is not None:
                 feed.close()
+
+
+@asynccontextmanager
+async def running(settings: VenueSettings) -> AsyncIterator[int]:
+    """A venue in this process; gives its port and stops it in the end. Raises as `serve` does."""
+    stop = asyncio.Event()
+    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(settings, stop, started))
+    either: set[asyncio.Future[Any]] = {serving, started}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        serving.result()
+    try:
+        yield started.result()
+    finally:
+        stop.set()
+        await serving
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from topics.scale import Scale
 from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, TIME_IN_FORCE_GTC, Grain
 from topics.v1.orders_pb2 import OWNERSHIP_OURS, OrderUpdate
 from venue.edge import StreamTrouble
-from venue.main import serve
+from venue.main import running
 from venue.misbehaviour import Effect, Script
 from venue.settings import VenueSettings
 
@@ -289,20 +289,10 @@ async def staged(folder: Path, symbols: Sequence[str], new_ledger: NewLedger) ->
     settings = VenueSettings(
         port=0, data_dir=folder, api_key=_KEY, api_secret=_SECRET, tapes=_still_market(folder, symbols), misbehaves=True
     )
-    stop = asyncio.Event()
-    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(settings, stop, started))
-    either: set[asyncio.Future[Any]] = {serving, started}
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        serving.result()
-    stage = Stage(folder, started.result(), tuple(symbols), new_ledger)
-    try:
+    async with running(settings) as port:
+        stage = Stage(folder, port, tuple(symbols), new_ledger)
         await stage.start()
         try:
             yield stage
         finally:
             await stage.close()
-    finally:
-        stop.set()
-        await serving

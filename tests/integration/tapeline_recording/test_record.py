@@ -18,8 +18,9 @@ from connector.settings import VenueConnection
 from reliability.chaos.proxy import FaultProxy, Faults
 from tapeline.errors import TapelineError
 from tapeline.recording.session import Progress, Target, record, symbols_for, target_of
-from tests.integration.venue.paper_venue import running, settings_for
+from tests.integration.venue.paper_venue import settings_for
 from venue import tape_files
+from venue.main import running
 from venue.recorded_file import header_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]

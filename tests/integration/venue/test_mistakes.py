@@ -10,12 +10,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.integration.venue.paper_venue import running, settings_for
+from tests.integration.venue.paper_venue import settings_for
 from venue.engine import Engine, EngineSettings
 from venue.errors import LedgerError, VenueError
 from venue.instruments import LISTED
 from venue.ledger import Checkpoint, Ledger
 from venue.ledger_reader import LedgerReader
+from venue.main import running
 from venue.orders import OrderType, PlaceOrder, Side
 
 HEADER = "time_ms,bid,bid_size,ask,ask_size\n"

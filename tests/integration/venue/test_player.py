@@ -10,7 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from tests.integration.venue.paper_venue import running, settings_for
+from tests.integration.venue.paper_venue import settings_for
+from venue.main import running
 from venue.pacing import SMALLEST_WINDOW
 
 HEADER = "time_ms,bid,bid_size,ask,ask_size\n"

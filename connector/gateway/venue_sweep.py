@@ -70,9 +70,11 @@ class VenueSweep:
         except Exception as error:  # noqa: BLE001  whatever it was, the other symbols and the known orders go on
             _note(look, f"{symbol}: {error}", error)
             listed = []
-        wanted = {it.venue_order_id for it in listed if everything or is_ours(it.client_order_id)}
+        ours = (it.venue_order_id for it in listed if everything or is_ours(it.client_order_id))
+        wanted = dict.fromkeys(ours)  # in the venue's order: a simulated run repeats itself
         look.found += len(wanted)
-        await asyncio.gather(*(self._cancel(look, symbol, it, is_listed=it in wanted) for it in wanted | set(known)))
+        every = dict.fromkeys([*wanted, *known])
+        await asyncio.gather(*(self._cancel(look, symbol, it, is_listed=it in wanted) for it in every))
 
     async def _cancel(self, look: Look, symbol: str, venue_order_id: str, *, is_listed: bool) -> None:
         try:

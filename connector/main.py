@@ -7,9 +7,8 @@ placed before the gateway knows what is open at the venue.
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from functools import partial
 from typing import Any
 
 from connector.account import AccountView
@@ -31,9 +30,9 @@ from connector.service_parts import Parts
 from connector.settings import ConnectorSettings
 from connector.transport_security import server_credentials
 from connector.venue_at_start import start_venue
+from connector.wiring import keys_of, works
 from observability.http import OperationsServer
 from observability.logs import get_logger
-from topics.catalogue import ACCOUNT, FUNDING, INSTRUMENTS, MARKET, ORDERS
 from topics.log import LogAddress, LogProducer
 from topics.v1.instruments_pb2 import Instrument
 
@@ -99,17 +98,9 @@ async def _serve(
         following = Following(Replays(log), resume_limit=settings.resume_limit)
         parts = Parts(gateway, port, account, prices, instruments, publisher, following)
         await stack.enter_async_context(_operations(settings, port, publisher, gateway))
-        workers: list[Callable[[], Coroutine[Any, Any, None]]] = [
-            publisher.run,
-            pumps.orders,
-            pumps.account_changes,
-            pumps.snapshots,
-            *(partial(pumps.market, symbol) for symbol in instruments),
-            *(partial(pumps.funding, symbol) for symbol in instruments),
-            partial(gateway.run_intents, log),
-        ]
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(gateway.not_before_a_kill(worker)) for worker in workers]
+            running = works(publisher, pumps, gateway, instruments, log)
+            tasks = [group.create_task(gateway.not_before_a_kill(work)) for work in running]
             server = GrpcServer(
                 ConnectorService(parts),
                 host=settings.grpc_host,
@@ -139,10 +130,7 @@ def _warn_of_open_door(settings: ConnectorSettings) -> None:
 async def _publisher(
     stack: AsyncExitStack, settings: ConnectorSettings, log: LogAddress, instruments: dict[str, Instrument]
 ) -> Publisher:
-    by_instrument = [f"{settings.venue.name}:{symbol}" for symbol in instruments]
-    keys: dict[Any, list[str]] = dict.fromkeys((INSTRUMENTS, MARKET, FUNDING, ORDERS), by_instrument)
-    keys[ACCOUNT] = [f"{settings.venue.name}:{settings.venue.account}"]
-    sequences = await resume(log, keys)
+    sequences = await resume(log, keys_of(settings.venue.name, settings.venue.account, instruments))
     producer = await stack.enter_async_context(LogProducer(log, client_id="connector"))
     market_producer = await stack.enter_async_context(LogProducer(log, client_id="connector-market"))
     publisher = Publisher(

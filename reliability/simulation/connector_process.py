@@ -6,10 +6,8 @@ Only the ends differ: venue, log and ledger are the simulated ones. It fails as 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
 
 from connector.account import AccountView
 from connector.gateway.clock import Clock
@@ -22,7 +20,7 @@ from connector.publisher import Publisher
 from connector.pumps import Pumps
 from connector.sequences import resume
 from connector.venue_at_start import start_venue
-from topics.catalogue import ACCOUNT, FUNDING, INSTRUMENTS, MARKET, ORDERS
+from connector.wiring import Work, keys_of, works
 from topics.log import Log
 from topics.v1.instruments_pb2 import Instrument
 
@@ -48,10 +46,7 @@ class ConnectorProcess:
         """Until `stopping`. Raises what the process ends with."""
         listed = await start_venue(self.port, limit_s=_START_S, timeout_s=_CALL_S)
         instruments = {instrument.symbol: instrument for instrument in listed}
-        by_instrument = [f"{self.port.name}:{symbol}" for symbol in instruments]
-        keys: dict[Any, list[str]] = dict.fromkeys((INSTRUMENTS, MARKET, FUNDING, ORDERS), by_instrument)
-        keys[ACCOUNT] = [f"{self.port.name}:{self.port.account}"]
-        sequences = await resume(self.log, keys)
+        sequences = await resume(self.log, keys_of(self.port.name, self.port.account, instruments))
         async with (
             self.log.producer(client_id="connector") as producer,
             self.log.producer(client_id="connector-market") as market_producer,
@@ -91,25 +86,14 @@ class ConnectorProcess:
                 now_ns=self.clock.now_ns,
             )
             self.on_ready()
-            await self._until_stopped(
-                gateway,
-                [
-                    publisher.run,
-                    pumps.orders,
-                    pumps.account_changes,
-                    pumps.snapshots,
-                    *(partial(pumps.market, symbol) for symbol in instruments),
-                    *(partial(pumps.funding, symbol) for symbol in instruments),
-                    partial(gateway.run_intents, self.log),
-                ],
-            )
+            await self._until_stopped(gateway, works(publisher, pumps, gateway, instruments, self.log))
         finally:
             await gateway.stop()
             await self.port.close()
 
-    async def _until_stopped(self, gateway: Gateway, works: list[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+    async def _until_stopped(self, gateway: Gateway, jobs: list[Work]) -> None:
         """Raises what the first worker to fail raised."""
-        workers = [asyncio.ensure_future(gateway.not_before_a_kill(work)) for work in works]
+        workers = [asyncio.ensure_future(gateway.not_before_a_kill(work)) for work in jobs]
         stop = asyncio.ensure_future(self.stopping.wait())
         try:
             await asyncio.wait([stop, *workers], return_when=asyncio.FIRST_COMPLETED)

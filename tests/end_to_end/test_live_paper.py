@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from reliability.chaos.pipeline import Run, left_running, tapeline, up, wait_for
-from tests.integration.venue.paper_venue import running, settings_for
+from tests.integration.venue.paper_venue import settings_for
 from tests.wiretap import Wiretap
+from venue.main import running
 
 pytestmark = pytest.mark.timeout(420)
 

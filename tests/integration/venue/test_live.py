@@ -12,9 +12,10 @@ import aiohttp
 import orjson
 import pytest
 
-from tests.integration.venue.paper_venue import API_KEY, running, settings_for, signed
+from tests.integration.venue.paper_venue import API_KEY, settings_for, signed
 from venue.errors import InstrumentError, LedgerError, TapeError
 from venue.live import LiveFeed
+from venue.main import running
 from venue.recorded import header_line
 
 SOL = {"symbol": "SOLUSDT", "base_asset": "SOL", "quote_asset": "USDT", "tick_size": "0.001", "lot_size": "1"}

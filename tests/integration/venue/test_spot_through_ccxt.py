@@ -10,8 +10,9 @@ from typing import Any
 import ccxt
 import pytest
 
-from tests.integration.venue.paper_venue import running, settings_for
+from tests.integration.venue.paper_venue import settings_for
 from tests.integration.venue.real_ccxt import ccxt_client
+from venue.main import running
 
 SYMBOL = "BTC/USDT"
 RICH = {"USDT": Decimal(100_000), "BTC": Decimal(2)}

@@ -4,12 +4,14 @@ A lost connection is an error to the caller, never retried here: nobody knows wh
 the path after a restart (read the rows, look up at the venue) is the safe one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.errors import Error, UniqueViolation
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 from connector.gateway import postgres_positions as positions
@@ -111,7 +113,7 @@ class PostgresLedger:
     async def commit(self, batch: Batch) -> Mapping[str, Order]:
         connection = _open(self._writer)
         try:
-            async with connection.pipeline(), connection.transaction():
+            async with _transaction(connection):
                 await connection.execute("SELECT ledger.fence(%s, %s)", (self._owner, self._epoch))
                 kill_version = await connection.execute(_KILL_VERSION, (self._owner,))
                 claimed = await self._write(connection, batch)
@@ -216,6 +218,21 @@ class PostgresLedger:
         async with _open(self._reader).cursor(row_factory=dict_row) as cursor:
             await cursor.execute(_SELECT + where, parameters)
             return [rows.order_of(row) for row in await cursor.fetchall()]
+
+
+@asynccontextmanager
+async def _transaction(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Sent whole, COMMIT included, before an answer is waited for: after a statement that fails the server skips the
+    others of the pipeline, the COMMIT too."""
+    try:
+        async with connection.pipeline():
+            await connection.execute("BEGIN")
+            yield
+            await connection.execute("COMMIT")
+    except BaseException:
+        if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+            await connection.rollback()
+        raise
 
 
 def _open(connection: AsyncConnection | None) -> AsyncConnection:

@@ -1,10 +1,12 @@
 """What a process leaves behind in Postgres when it is stopped at a bad moment."""
 
 import asyncio
+from typing import Any
 
 import psycopg
 import pytest
 
+from connector.gateway.errors import ClaimsTakenError
 from connector.gateway.ledger import Batch
 from connector.gateway.postgres_kill import PostgresKill
 from connector.gateway.postgres_ledger import PostgresLedger
@@ -61,3 +63,22 @@ async def test_a_wish_to_cancel_carries_the_epoch_of_who_had_it(postgres_databas
     assert row == (2, True)
     await first.close()
     await second.close()
+
+
+async def test_a_commit_that_fails_writes_nothing_and_leaves_no_transaction_open(postgres_database: str) -> None:
+    """WF-1, ORD-5: its COMMIT was sent with it, and is skipped; the account's lock is let go and the next one works."""
+    ledger = PostgresLedger(postgres_database)
+    await ledger.start("paper", "main", "first")
+    await ledger.commit(Batch(claims=[order(1)]))
+    with pytest.raises(ClaimsTakenError):
+        await ledger.commit(Batch(claims=[order(2), order(1)], marks={"BTCUSDT": "7"}))
+    unreadable: dict[str, Any] = {"BTCUSDT": object()}
+    with pytest.raises(psycopg.ProgrammingError):
+        await ledger.commit(Batch(claims=[order(3)], marks=unreadable))
+    async with await psycopg.AsyncConnection.connect(postgres_database) as connection:
+        states = await connection.execute("SELECT state FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        assert {row[0] for row in await states.fetchall()} <= {"idle", None}
+    await ledger.commit(Batch(claims=[order(4)]))
+    assert [it.id for it in await ledger.unsettled()] == [ours(1), ours(4)]
+    assert await ledger.fill_marks() == {}
+    await ledger.close()

@@ -86,7 +86,7 @@ def holds(scale: Scale, quantity: Decimal, item: Any) -> bool:
 
 
 async def test_what_the_venue_says_of_the_market_comes_exact(dialect: Speaks) -> None:
-    """Best prices with their sizes, trades with their ids and takers, in base units, none rounded by a float."""
+    """STREAM-1: best prices with their sizes, trades with their ids and takers, in base units, none rounded by a float."""
     async with spoken(dialect) as here:
         await here.venue.push(dialect.quote, dialect.book_frame(BookTop("43000.0", "1.25", "43000.1", "0.5", NOW_MS)))
         quote = (await here.it.market.one(is_event("quote"))).quote
@@ -104,6 +104,7 @@ async def test_what_the_venue_says_of_the_market_comes_exact(dialect: Speaks) ->
 
 
 async def test_a_minute_is_closed_when_the_next_one_begins(dialect: Speaks) -> None:
+    """STREAM-1: with its last values; the venues do not say that it is over."""
     opened = NOW_MS - NOW_MS % MINUTE_MS
     async with spoken(dialect) as here:
         for close, volume in (("43010.5", "1.5"), ("43020.7", "2.25")):
@@ -124,7 +125,7 @@ async def test_a_minute_is_closed_when_the_next_one_begins(dialect: Speaks) -> N
 
 
 async def test_every_change_of_an_order_and_every_execution_comes_though_sent_at_once(dialect: Speaks) -> None:
-    """ORD-4: ccxt's caches would show the last of the three; fills have their fee, paid is positive."""
+    """STREAM-1, ORD-4: ccxt's caches would show the last of the three; fills have their fee, paid is positive."""
     new = Order("77", CLIENT_ID, "buy", "43000.0", "0.05", "0", "new", NOW_MS)
     partly = new.then("partly", "0.02", "0.02", "501", "0.172")
     filled = partly.then("filled", "0.05", "0.03", "502", "0.258")
@@ -152,6 +153,7 @@ async def test_every_change_of_an_order_and_every_execution_comes_though_sent_at
 
 
 async def test_balances_and_positions_come_as_they_change_and_a_flat_one_too(dialect: Speaks) -> None:
+    """STREAM-1, ORD-5: short, long and flat, in base units."""
     async with spoken(dialect) as here:
         await here.venue.push(dialect.balances, dialect.balance_frame(Money("USDT", "1234.567", "1000.5", NOW_MS)))
         update = await here.it.account.one(lambda item: not is_lost(item) and item.balances)
@@ -164,7 +166,7 @@ async def test_balances_and_positions_come_as_they_change_and_a_flat_one_too(dia
 
 
 async def test_a_refused_login_is_an_error_with_the_venue_s_words_and_no_key(dialect: Speaks) -> None:
-    """GRPC-4: it ends the reader of the account; the market goes on."""
+    """STREAM-1, GRPC-4: it ends the reader of the account; the market goes on."""
     dialect.refuses_login = True
     async with spoken(dialect) as here:
         error = await here.it.orders.failure()
@@ -177,6 +179,7 @@ async def test_a_refused_login_is_an_error_with_the_venue_s_words_and_no_key(dia
 
 
 async def test_it_pings_as_the_venue_wants_and_a_deaf_venue_is_left_for_a_new_connection(dialect: Speaks) -> None:
+    """STREAM-1: keep-alive in the venue's own words; a connection that answers nothing is not waited for."""
     async with spoken(dialect, keep_alive_ms=100) as here:
         await here.venue.until(
             lambda: any(dialect.is_ping(said) for one in here.venue.connections for said in one.received), "no ping"
@@ -190,7 +193,7 @@ async def test_it_pings_as_the_venue_wants_and_a_deaf_venue_is_left_for_a_new_co
 
 
 async def test_after_a_cut_nothing_is_missing_and_nothing_comes_twice(dialect: Speaks) -> None:
-    """The venue's REST lists fill what the stream left out: trades by id, minutes by open time."""
+    """STREAM-1: the venue's REST lists fill what the stream left out: trades by id, minutes by open time."""
     opened = NOW_MS - NOW_MS % MINUTE_MS
     bars = [Bar(opened + n * MINUTE_MS, "43000.0", "43001.0", "42999.0", f"43000.{n}", f"{n}.5") for n in range(4)]
     async with spoken(dialect) as here:

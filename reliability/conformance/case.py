@@ -33,7 +33,7 @@ class Need(StrEnum):
     FAULT = "a venue that answers wrongly when told"
     FUNDING = "a funding settlement within seconds"
     LARGE_ORDERS = "orders larger than a run with real keys may send"
-    SECOND_CONNECTION = "a second connection of its own"
+    ALONE = "a connection of its own, and none beside it"
     WRONG_KEY = "a key that is wrong"
 
 

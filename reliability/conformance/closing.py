@@ -1,4 +1,4 @@
-"""The end: what was opened is closed. On a connection of the case's own, which nothing else uses."""
+"""The end: what was opened is closed. Played when the run's own connection is closed, so that nothing else is open."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _sockets() -> set[tuple[Any, ...]]:
     return {(it.laddr, it.raddr) for it in found if it.status == psutil.CONN_ESTABLISHED}
 
 
-_OWN: Final = (Need.SECOND_CONNECTION,)
+_OWN: Final = (Need.ALONE,)
 CASES: Final = (
     Case("close-leaves-nothing", "Closed, it leaves no task and no connection.", _leaves_nothing, needs=_OWN),
     Case("close-twice", "Closing what is closed is no error.", _twice, needs=_OWN),

@@ -68,7 +68,7 @@ async def engine_subject(
             patience_s=patience_s,
             driver=EngineDriver(port),
             lacks={
-                Need.SECOND_CONNECTION: Lack(Verdict.NOT_APPLICABLE, "there is no connection that could be closed"),
+                Need.ALONE: Lack(Verdict.NOT_APPLICABLE, "there is no connection that could be closed"),
                 Need.FAULT: _NO_NETWORK,
                 Need.WRONG_KEY: Lack(Verdict.NOT_APPLICABLE, "it has no keys"),
             },

@@ -39,19 +39,27 @@ async def run(subject: Subject, cases: Sequence[Case] = CASES, heard: Tell = lam
     begun = time.monotonic()
     results: list[CaseResult] = []
     left: list[str] = []
+
+    async def play(case: Case, stage: Stage) -> None:
+        result = _without_playing(case, subject)
+        if result is None:
+            try:
+                result = await _played(case, stage)
+            finally:
+                if Need.ALONE not in case.needs and (remains := await _tidied(stage)):
+                    left.append(f"after {case.name}: {remains}")
+                    _log.error("left_behind", symbol=subject.symbol, case=case.name, reason=remains)
+        results.append(result)
+        heard(result)
+
     async with _staged(subject) as stage:
         await _begin(stage)
         for case in cases:
-            result = _without_playing(case, subject)
-            if result is None:
-                try:
-                    result = await _played(case, stage)
-                finally:
-                    if remains := await _tidied(stage):
-                        left.append(f"after {case.name}: {remains}")
-                        _log.error("left_behind", symbol=subject.symbol, case=case.name, reason=remains)
-            results.append(result)
-            heard(result)
+            if Need.ALONE not in case.needs:
+                await play(case, stage)
+    for case in cases:
+        if Need.ALONE in case.needs:
+            await play(case, stage)
     return VenueResult(
         venue=subject.venue,
         product=subject.product,
@@ -129,7 +137,8 @@ def _lack(need: Need, subject: Subject) -> Lack | None:
 async def _played(case: Case, stage: Stage) -> CaseResult:
     try:
         async with asyncio.timeout(CASE_S):
-            await stage.begin()
+            if Need.ALONE not in case.needs:
+                await stage.begin()
             said = await case.play(stage)
     except NotApplicableError as error:
         return CaseResult(case=case.name, verdict=Verdict.NOT_APPLICABLE, words=str(error))

@@ -55,7 +55,7 @@ async def test_a_run_with_real_keys_keeps_its_bounds_and_drives_nothing(subjects
     """VEN-1: played as on a sandbox, what needs no strings passes; the rest says why it was not tried."""
     for subject in subjects:
         result = await run(_as_a_sandbox(subject))
-        driven = {it.name for it in CASES if set(it.needs) - {Need.WRONG_KEY, Need.SECOND_CONNECTION}}
+        driven = {it.name for it in CASES if set(it.needs) - {Need.WRONG_KEY, Need.ALONE}}
         assert {it.case for it in result.cases if it.verdict is not Verdict.PASSED} == driven
         assert all(it.words.startswith("needs ") for it in result.cases if it.case in driven)
         assert not result.left

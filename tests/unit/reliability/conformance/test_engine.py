@@ -7,7 +7,7 @@ from reliability.conformance.catalogue import CASES
 from reliability.conformance.engine import engine_subject
 from reliability.conformance.running import run
 
-ABOUT_THE_NETWORK = {Need.FAULT, Need.WRONG_KEY, Need.SECOND_CONNECTION}
+ABOUT_THE_NETWORK = {Need.FAULT, Need.WRONG_KEY, Need.ALONE}
 
 
 @pytest.mark.parametrize("product", Product)

@@ -60,7 +60,7 @@ async def test_a_task_that_runs_on_after_the_end_is_found() -> None:
         return made[-1]
 
     async with engine_subject(patience_s=PATIENCE_S) as subject:
-        lacks: dict[Need, Lack] = {need: lack for need, lack in subject.lacks.items() if need != Need.SECOND_CONNECTION}
+        lacks: dict[Need, Lack] = {need: lack for need, lack in subject.lacks.items() if need != Need.ALONE}
         main = subject.open()
         ports = iter([main])
         result = await played(

@@ -86,7 +86,7 @@ def holds(scale: Scale, quantity: Decimal, item: Any) -> bool:
 
 
 async def test_what_the_venue_says_of_the_market_comes_exact(dialect: Speaks) -> None:
-    """STREAM-1: best prices with their sizes, trades with their ids and takers, in base units, none rounded by a float."""
+    """STREAM-1: best prices and sizes, trades with ids and takers, in base units, none rounded by a float."""
     async with spoken(dialect) as here:
         await here.venue.push(dialect.quote, dialect.book_frame(BookTop("43000.0", "1.25", "43000.1", "0.5", NOW_MS)))
         quote = (await here.it.market.one(is_event("quote"))).quote

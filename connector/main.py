@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 from connector.account import AccountView
-from connector.ccxt_adapter.venue import CcxtVenue
+from connector.ccxt_adapter.opening import OpenedVenue, open_venue
 from connector.following import Following
 from connector.gateway import crash_points
 from connector.gateway.clock import SystemClock
@@ -74,7 +74,7 @@ async def _serve(
     credentials = server_credentials(settings.grpc_tls)
     _warn_of_open_door(settings)
     async with AsyncExitStack() as stack:
-        port = CcxtVenue(settings.venue)
+        port = open_venue(settings.venue)
         stack.push_async_callback(port.close)
         listed = await start_venue(port, limit_s=settings.credentials_timeout_s, timeout_s=settings.venue.timeout_s)
         instruments = {instrument.symbol: instrument for instrument in listed}
@@ -142,7 +142,7 @@ async def _publisher(
 
 @asynccontextmanager
 async def _operations(
-    settings: ConnectorSettings, port: CcxtVenue, publisher: Publisher, gateway: Gateway
+    settings: ConnectorSettings, port: OpenedVenue, publisher: Publisher, gateway: Gateway
 ) -> AsyncIterator[OperationsServer]:
     def status() -> dict[str, Any]:
         feeds = {f"venue_{feed}": state for feed, state in port.status().items()}

@@ -97,7 +97,9 @@ class VenueProfile:
     """One product of one venue. `options` select the product in ccxt; `permissions` names the reader of the key's
     rights in `ccxt_adapter.unified.permissions`; `margin` is None where ccxt cannot place, find and list such orders;
     `sandbox`: which of ccxt's two switches leads to it; `would_have_taken`: the field and its values by which an ended
-    post-only order tells why; `native`: an adapter of its own speaks the venue's endpoints."""
+    post-only order tells why; `native`: an adapter of its own speaks the venue's endpoints; `volume_in_contracts`: of
+    candles; `funding_is_a_fee`: a payment is positive where it was paid; `all_positions`: what it takes to have all of
+    them in one answer."""
 
     name: str
     product: str
@@ -115,6 +117,9 @@ class VenueProfile:
     sandbox: Literal["sandbox", "demo"] = "sandbox"
     would_have_taken: tuple[str, frozenset[str]] = ("", frozenset())
     native: bool = False
+    volume_in_contracts: bool = False
+    funding_is_a_fee: bool = False
+    all_positions: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -152,6 +157,8 @@ def _bybit(product: str) -> VenueProfile:
         errors=BYBIT, permissions="bybit",
         margin=Margin({"isLeverage": 1}) if product == SPOT else None,
         would_have_taken=("rejectReason", frozenset({"EC_PostOnlyWillTakeLiquidity"})),
+        funding_is_a_fee=True,
+        all_positions={"settleCoin": "USDT", "limit": 200},
     )  # fmt: skip
 
 
@@ -198,6 +205,7 @@ def _gate(product: str) -> VenueProfile:
         batch=Batch(10, 20, ("/spot/batch_orders", "/futures/usdt/batch_orders", "/batch_cancel_orders",
                              "/cancel_batch_orders")),
         errors=GATE, permissions="gate", market_buys_in_base=product == PERPETUAL,
+        volume_in_contracts=product == PERPETUAL,
         margin=Margin({"marginMode": "cross"}, {"marginMode": "cross"}) if product == SPOT else None,
     )  # fmt: skip
 

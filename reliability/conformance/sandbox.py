@@ -76,11 +76,9 @@ def sandbox_subject(configured: VenueConnection, exchange: str, product: Product
 
 def port_to(connection: VenueConnection) -> VenuePort:
     """The adapter that the connector itself would take."""
-    from connector.ccxt_adapter.venue import CcxtVenue
+    from connector.ccxt_adapter.opening import open_venue
 
-    if not connection.profile.native:
-        raise UsageError(f"there is no adapter for {connection.profile.title} yet")
-    return CcxtVenue(connection)
+    return open_venue(connection)
 
 
 def would_be_tried(symbol: str, product: Product, cases: Sequence[Case] = CASES) -> str:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from topics.v1 import common_pb2 as topics_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17topics/v1/account.proto\x12\ttopics.v1\x1a\x16topics/v1/common.proto\"K\n\x07\x42\x61lance\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x16\n\x0ewallet_balance\x18\x02 \x01(\t\x12\x19\n\x11\x61vailable_balance\x18\x03 \x01(\t\"\xc7\x01\n\x0f\x41\x63\x63ountPosition\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x1f\n\x05grain\x18\x02 \x01(\x0b\x32\x10.topics.v1.Grain\x12\x15\n\rquantity_lots\x18\x03 \x01(\x03\x12\x13\n\x0b\x65ntry_price\x18\x04 \x01(\t\x12\x12\n\nmark_price\x18\x05 \x01(\t\x12\x16\n\x0eunrealized_pnl\x18\x06 \x01(\t\x12\x19\n\x11liquidation_price\x18\x07 \x01(\t\x12\x10\n\x08leverage\x18\x08 \x01(\t\"d\n\x0e\x46undingPayment\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\r\n\x05\x61sset\x18\x03 \x01(\t\x12\x0e\n\x06\x61mount\x18\x04 \x01(\t\x12\x0f\n\x07time_ms\x18\x05 \x01(\x03\"\xe9\x01\n\rAccountUpdate\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x0f\n\x07time_ms\x18\x04 \x01(\x03\x12\x10\n\x08snapshot\x18\x05 \x01(\x08\x12$\n\x08\x62\x61lances\x18\x06 \x03(\x0b\x32\x12.topics.v1.Balance\x12-\n\tpositions\x18\x07 \x03(\x0b\x32\x1a.topics.v1.AccountPosition\x12\x33\n\x10\x66unding_payments\x18\x08 \x03(\x0b\x32\x19.topics.v1.FundingPaymentb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17topics/v1/account.proto\x12\ttopics.v1\x1a\x16topics/v1/common.proto\"K\n\x07\x42\x61lance\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x16\n\x0ewallet_balance\x18\x02 \x01(\t\x12\x19\n\x11\x61vailable_balance\x18\x03 \x01(\t\"\xdd\x01\n\x0f\x41\x63\x63ountPosition\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x1f\n\x05grain\x18\x02 \x01(\x0b\x32\x10.topics.v1.Grain\x12\x15\n\rquantity_lots\x18\x03 \x01(\x03\x12\x13\n\x0b\x65ntry_price\x18\x04 \x01(\t\x12\x12\n\nmark_price\x18\x05 \x01(\t\x12\x16\n\x0eunrealized_pnl\x18\x06 \x01(\t\x12\x19\n\x11liquidation_price\x18\x07 \x01(\t\x12\x10\n\x08leverage\x18\x08 \x01(\t\x12\x14\n\x0cmargin_ratio\x18\t \x01(\t\"d\n\x0e\x46undingPayment\x12\x12\n\npayment_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\r\n\x05\x61sset\x18\x03 \x01(\t\x12\x0e\n\x06\x61mount\x18\x04 \x01(\t\x12\x0f\n\x07time_ms\x18\x05 \x01(\x03\"\xe9\x01\n\rAccountUpdate\x12\r\n\x05venue\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x0f\n\x07time_ms\x18\x04 \x01(\x03\x12\x10\n\x08snapshot\x18\x05 \x01(\x08\x12$\n\x08\x62\x61lances\x18\x06 \x03(\x0b\x32\x12.topics.v1.Balance\x12-\n\tpositions\x18\x07 \x03(\x0b\x32\x1a.topics.v1.AccountPosition\x12\x33\n\x10\x66unding_payments\x18\x08 \x03(\x0b\x32\x19.topics.v1.FundingPaymentb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BALANCE']._serialized_start=62
   _globals['_BALANCE']._serialized_end=137
   _globals['_ACCOUNTPOSITION']._serialized_start=140
-  _globals['_ACCOUNTPOSITION']._serialized_end=339
-  _globals['_FUNDINGPAYMENT']._serialized_start=341
-  _globals['_FUNDINGPAYMENT']._serialized_end=441
-  _globals['_ACCOUNTUPDATE']._serialized_start=444
-  _globals['_ACCOUNTUPDATE']._serialized_end=677
+  _globals['_ACCOUNTPOSITION']._serialized_end=361
+  _globals['_FUNDINGPAYMENT']._serialized_start=363
+  _globals['_FUNDINGPAYMENT']._serialized_end=463
+  _globals['_ACCOUNTUPDATE']._serialized_start=466
+  _globals['_ACCOUNTUPDATE']._serialized_end=699
 # @@protoc_insertion_point(module_scope)

@@ -58,6 +58,7 @@ class AccountPosition(_message.Message):
     UNREALIZED_PNL_FIELD_NUMBER: _builtins.int
     LIQUIDATION_PRICE_FIELD_NUMBER: _builtins.int
     LEVERAGE_FIELD_NUMBER: _builtins.int
+    MARGIN_RATIO_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     quantity_lots: _builtins.int
     """Signed: positive long, negative short."""
@@ -68,6 +69,10 @@ class AccountPosition(_message.Message):
     liquidation_price: _builtins.str
     """Empty where the venue gives none."""
     leverage: _builtins.str
+    margin_ratio: _builtins.str
+    """Maintenance margin over the margin held against it, a decimal string: at 1 the venue liquidates. Empty where the
+    venue gives none.
+    """
     @_builtins.property
     def grain(self) -> _common_pb2.Grain: ...
     def __init__(
@@ -81,10 +86,11 @@ class AccountPosition(_message.Message):
         unrealized_pnl: _builtins.str = ...,
         liquidation_price: _builtins.str = ...,
         leverage: _builtins.str = ...,
+        margin_ratio: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["grain", b"grain"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_price", b"entry_price", "grain", b"grain", "leverage", b"leverage", "liquidation_price", b"liquidation_price", "mark_price", b"mark_price", "quantity_lots", b"quantity_lots", "symbol", b"symbol", "unrealized_pnl", b"unrealized_pnl"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_price", b"entry_price", "grain", b"grain", "leverage", b"leverage", "liquidation_price", b"liquidation_price", "margin_ratio", b"margin_ratio", "mark_price", b"mark_price", "quantity_lots", b"quantity_lots", "symbol", b"symbol", "unrealized_pnl", b"unrealized_pnl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,7 +1,8 @@
 """ccxt's unified orders, executions, positions and balances to our messages. Pure: no clock, no state, no floats.
 
-Quantities of contracts are multiplied by their size. What lacks a field raises KeyError or TypeError, a status ccxt
-does not name UnknownWordError, what is off the grid OffGridError.
+Quantities of contracts are multiplied by their size, so lots are base units everywhere; assets have ccxt's names. What
+lacks a field raises KeyError or TypeError, a status ccxt does not name UnknownWordError, what is off the grid
+OffGridError.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,12 +14,15 @@ from connector.ccxt_adapter.instruments import Listing
 from connector.ccxt_adapter.unified.numbers import exact, exact_or_zero, first_text, text
 from connector.ccxt_adapter.unified.streams_market import SIDES
 from connector.port import VenueFill, VenueOrder
-from topics.v1.account_pb2 import AccountPosition, Balance
+from connector.venues import PERPETUAL, VenueProfile
+from topics.v1.account_pb2 import AccountPosition, Balance, FundingPayment
 from topics.v1.common_pb2 import OrderType, TimeInForce
 from topics.v1.orders_pb2 import Fill, OrderStatus
 
 Raw = Mapping[str, Any]
 
+ANY_VENUE = VenueProfile("any", PERPETUAL, "")
+"""Of which nothing is known but what ccxt tells."""
 _TYPES: Mapping[str, OrderType.ValueType] = {
     "limit": OrderType.ORDER_TYPE_LIMIT,
     "market": OrderType.ORDER_TYPE_MARKET,
@@ -31,28 +35,37 @@ _TIMES_IN_FORCE: Mapping[str, TimeInForce.ValueType] = {
 }
 _ENDED: Mapping[str, OrderStatus.ValueType] = {
     "canceled": OrderStatus.ORDER_STATUS_CANCELED,
-    "canceling": OrderStatus.ORDER_STATUS_ACCEPTED,
     "expired": OrderStatus.ORDER_STATUS_EXPIRED,
     "rejected": OrderStatus.ORDER_STATUS_REJECTED,
 }
+_LIVE = frozenset({"open", "canceling"})
 # What venues call the profit that an execution realised.
 _REALIZED_PROFIT = ("realizedPnl", "rp", "execPnl", "fillPnl", "profit")
 # Fields of a stream's fee that ccxt leaves as the venue means it: negative is paid.
 _NEGATIVE_IS_PAID = ("fillFee",)
+TOOK = "POST_ONLY_WOULD_TAKE"
 
 
-def order(raw: Raw, listing: Listing) -> VenueOrder:
-    filled_lots = _lots(raw["filled"], listing)
-    quantity_lots = _lots(raw["amount"], listing) if raw.get("amount") is not None else filled_lots
+def lots(amount: Any, listing: Listing) -> int:
+    return listing.scale.lots(exact_or_zero(amount) * listing.contract_size)
+
+
+def is_whole(raw: Raw) -> bool:
+    """Whether the answer tells the order's state; most venues answer a placement with its ids only."""
+    return raw.get("status") is not None and raw.get("amount") is not None and raw.get("side") is not None
+
+
+def order(raw: Raw, listing: Listing, profile: VenueProfile = ANY_VENUE) -> VenueOrder:
+    filled_lots = lots(raw["filled"], listing)
+    quantity_lots = lots(raw["amount"], listing) if raw.get("amount") is not None else filled_lots
     kind = _TYPES.get(raw.get("type") or "", OrderType.ORDER_TYPE_UNSPECIFIED)
-    status = status_of(raw["status"], filled_lots, quantity_lots)
-    time_in_force = _time_in_force(raw)
-    reason_code, reason = reason_of(status, time_in_force, executed=filled_lots > 0)
+    time_in_force = _time_in_force(raw, kind)
+    status, reason_code, reason = _ended(raw, profile, filled_lots, quantity_lots, time_in_force)
     return VenueOrder(
         symbol=listing.symbol,
-        client_order_id=str(raw.get("clientOrderId") or ""),
+        client_order_id=profile.client_ids.read(raw.get("clientOrderId")),
         venue_order_id=str(raw["id"]),
-        side=SIDES[raw["side"]],
+        side=SIDES[str(raw["side"])],
         type=kind,
         time_in_force=time_in_force,
         reduce_only=bool(raw.get("reduceOnly")),
@@ -67,10 +80,11 @@ def order(raw: Raw, listing: Listing) -> VenueOrder:
 
 
 def status_of(word: str | None, filled_lots: int, quantity_lots: int) -> OrderStatus.ValueType:
-    """ccxt calls an order closed that was filled in part and then cancelled."""
-    if word == "open":
+    """ccxt calls an order closed that was filled in part and then cancelled, and some venues one cancelled that was
+    filled whole."""
+    if word in _LIVE:
         return OrderStatus.ORDER_STATUS_PARTIALLY_FILLED if filled_lots else OrderStatus.ORDER_STATUS_ACCEPTED
-    if word == "closed":
+    if word == "closed" or (word in _ENDED and filled_lots >= quantity_lots > 0):
         whole = filled_lots >= quantity_lots
         return OrderStatus.ORDER_STATUS_FILLED if whole else OrderStatus.ORDER_STATUS_CANCELED
     if word is None or word not in _ENDED:
@@ -78,24 +92,21 @@ def status_of(word: str | None, filled_lots: int, quantity_lots: int) -> OrderSt
     return _ENDED[word]
 
 
-def fill(raw: Raw, listing: Listing) -> VenueFill:
-    """Its client order id stays empty: ccxt's executions have none."""
+def fill(raw: Raw, listing: Listing, profile: VenueProfile = ANY_VENUE) -> VenueFill:
+    """ccxt's executions have no client order id; the venue's own often do."""
     info = raw.get("info") or {}
-    fee: Raw = raw.get("fee") or next(iter(raw.get("fees") or ()), {})
-    cost = exact_or_zero(fee.get("cost"))
-    if any(info.get(name) for name in _NEGATIVE_IS_PAID):
-        cost = -cost
+    cost, asset = _fee(raw)
     return VenueFill(
         symbol=listing.symbol,
-        client_order_id="",
+        client_order_id=profile.client_ids.read(info.get(profile.client_ids.parameter)),
         venue_order_id=str(raw["order"]),
-        side=SIDES[raw["side"]],
+        side=SIDES[str(raw["side"])],
         fill=Fill(
             trade_id=str(raw["id"]),
             price_ticks=listing.scale.ticks(exact(raw["price"])),
-            quantity_lots=_lots(raw["amount"], listing),
-            fee=format(cost, "f"),
-            fee_asset=fee.get("currency") or "",
+            quantity_lots=lots(raw["amount"], listing),
+            fee=cost,
+            fee_asset=asset,
             realized_pnl=first_text(info, _REALIZED_PROFIT) or "0",
             maker=raw.get("takerOrMaker") == "maker",
             time_ms=raw["timestamp"],
@@ -104,7 +115,7 @@ def fill(raw: Raw, listing: Listing) -> VenueFill:
 
 
 def position(sides: Iterable[Raw], listing: Listing) -> AccountPosition:
-    """Of one instrument: one entry, or where the account holds both sides at once, one for each; none is flat."""
+    """Of one instrument: one entry, or one for each side where the account holds both at once; none is flat."""
     entries = [raw for raw in sides if exact_or_zero(raw.get("contracts"))]
     signed = sum((_signed(raw) for raw in entries), Decimal(0))
     telling: Raw = entries[0] if entries else {}
@@ -117,6 +128,7 @@ def position(sides: Iterable[Raw], listing: Listing) -> AccountPosition:
         unrealized_pnl=text(sum((exact_or_zero(raw.get("unrealizedPnl")) for raw in entries), Decimal(0))),
         liquidation_price=text(telling.get("liquidationPrice")),
         leverage=text(telling.get("leverage")),
+        margin_ratio=text(telling.get("marginRatio")),
     )
 
 
@@ -128,16 +140,46 @@ def balances(raw: Raw) -> list[Balance]:
     ]
 
 
+def funding_payment(raw: Raw, listing: Listing, *, sign: int = 1) -> FundingPayment:
+    """`sign` -1: the venue tells a fee, positive where it was paid."""
+    return FundingPayment(
+        payment_id=str(raw["id"]),
+        symbol=listing.symbol,
+        asset=raw["code"],
+        amount=format(sign * exact(raw["amount"]), "f"),
+        time_ms=raw["timestamp"],
+    )
+
+
+def _ended(
+    raw: Raw, profile: VenueProfile, filled_lots: int, quantity_lots: int, time_in_force: int
+) -> tuple[OrderStatus.ValueType, str, str]:
+    status = status_of(raw["status"], filled_lots, quantity_lots)
+    name, values = profile.would_have_taken
+    if status in _ENDED.values() and str((raw.get("info") or {}).get(name, "")) in values:
+        return OrderStatus.ORDER_STATUS_EXPIRED, TOOK, "ended by the venue: the post-only order would have taken"
+    return (status, *reason_of(status, time_in_force, executed=filled_lots > 0))
+
+
+def _time_in_force(raw: Raw, kind: int) -> TimeInForce.ValueType:
+    if raw.get("postOnly"):
+        return TimeInForce.TIME_IN_FORCE_POST_ONLY
+    told = _TIMES_IN_FORCE.get(raw.get("timeInForce") or "")
+    if told is None and kind == OrderType.ORDER_TYPE_LIMIT:
+        return TimeInForce.TIME_IN_FORCE_GTC  # some venues name only what is special
+    return told or TimeInForce.TIME_IN_FORCE_UNSPECIFIED
+
+
+def _fee(raw: Raw) -> tuple[str, str]:
+    """The first that is something, where a venue takes several."""
+    given = [raw["fee"]] if raw.get("fee") else list(raw.get("fees") or ())
+    fee: Raw = next((it for it in given if exact_or_zero(it.get("cost"))), given[0] if given else {})
+    cost = exact_or_zero(fee.get("cost"))
+    if any((raw.get("info") or {}).get(name) for name in _NEGATIVE_IS_PAID):
+        cost = -cost
+    return format(cost, "f"), fee.get("currency") or ""
+
+
 def _signed(raw: Raw) -> Decimal:
     contracts = abs(exact(raw["contracts"]))
     return -contracts if raw["side"] == "short" else contracts
-
-
-def _time_in_force(raw: Raw) -> TimeInForce.ValueType:
-    if raw.get("postOnly"):
-        return TimeInForce.TIME_IN_FORCE_POST_ONLY
-    return _TIMES_IN_FORCE.get(raw.get("timeInForce") or "", TimeInForce.TIME_IN_FORCE_UNSPECIFIED)
-
-
-def _lots(amount: Any, listing: Listing) -> int:
-    return listing.scale.lots(exact_or_zero(amount) * listing.contract_size)

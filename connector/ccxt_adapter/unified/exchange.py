@@ -23,9 +23,10 @@ from observability.logs import hide
 
 WRITTEN_AFTER = "tapelineClientOrderId"
 """A parameter of createOrder that never leaves: the client order id that is written once ccxt made the request."""
+_PARAMS = 4  # where ccxt's createOrder has its parameters, counted after the symbol
 _NO_JSON_SHOWN = 80
-_CODES = ("retCode", "ret_code", "label", "code", "err_code", "errorCode")
-_WORDS = ("retMsg", "ret_msg", "msg", "message", "detail", "err_msg", "errorMsg")
+_CODES = ("sCode", "retCode", "ret_code", "label", "code", "err_code", "errorCode")
+_WORDS = ("sMsg", "retMsg", "ret_msg", "msg", "message", "detail", "err_msg", "errorMsg")
 
 
 def make_unified(connection: VenueConnection, taps: Taps) -> Any:
@@ -66,12 +67,18 @@ def _hooked(base: type[Any], profile: VenueProfile, taps: Taps) -> type[Any]:
     class UnifiedExchange(tapped(base, taps)):  # type: ignore[misc]
         def create_order_request(self, symbol: str, *arguments: Any, **named: Any) -> Any:
             """ccxt's, with our id under the venue's parameter where ccxt would alter or refuse it."""
-            *before, params = (*arguments, {}) if len(arguments) < 5 else arguments
+            params = arguments[_PARAMS] if len(arguments) > _PARAMS else {}
             if WRITTEN_AFTER not in params:
                 return super().create_order_request(symbol, *arguments, **named)
             kept = {name: value for name, value in params.items() if name != WRITTEN_AFTER}
-            request = super().create_order_request(symbol, *before, kept, **named)
+            later = arguments[_PARAMS + 1 :]
+            request = super().create_order_request(symbol, *arguments[:_PARAMS], kept, *later, **named)
+            request.pop("textIsRequired", None)  # ccxt's own mark, which it leaves in a batch without an id
             return {**request, profile.client_ids.parameter: params[WRITTEN_AFTER]}
+
+        def parse_order_book_bid_ask(self, row: Any, price: Any = 0, amount: Any = 1, _count: Any = 2) -> list[str]:
+            """ccxt's own makes floats."""
+            return [str(row[price]), str(row[amount])]
 
         def handle_errors(
             self, status: int, reason: str, url: str, method: str, headers: Mapping[str, str], body: str,

@@ -13,7 +13,7 @@ def check(evidence: Evidence) -> Iterator[Violation]:
     yield from _gateway_is_up(evidence)
     yield from _open_orders(evidence)
     yield from _ledger_rows(evidence)
-    yield from _log_agrees(evidence)
+    yield from _statuses_agree(evidence)
     yield from _cancels_carried_out(evidence)
     yield from _projections(evidence)
 
@@ -61,24 +61,28 @@ def _ledger_rows(evidence: Evidence) -> Iterator[Violation]:
                 f"{name} is {status_name(row.status)} with {row.filled_lots} lots filled and {row.booked_lots} booked; "
                 "it was never settled",
             )
-        orders = evidence.booked.get(name, [])
-        if orders and row.status != orders[0].status and row.answered:
-            yield Violation(
-                "status-differs",
-                f"{name} is {status_name(orders[0].status)} at the venue, {status_name(row.status)} "
-                f"{row.reason_code} in the order ledger",
-            )
 
 
-def _log_agrees(evidence: Evidence) -> Iterator[Violation]:
-    for name, orders in evidence.booked.items():
-        told = evidence.told.get(name)
-        if told is not None and told.last.message.status != orders[0].status:
-            yield Violation(
-                "status-differs",
-                f"{name} is {status_name(orders[0].status)} at the venue; the log's last word is "
-                f"{status_name(told.last.message.status)} {told.last.message.reason_code} at {told.last.place}",
-            )
+def _statuses_agree(evidence: Evidence) -> Iterator[Violation]:
+    """Of an order the venue has, the order ledger and the log's last word say what it says."""
+    for name, orders in sorted(evidence.booked.items()):
+        for status, reason_code, where in _believed(evidence, name):
+            if status != orders[0].status:
+                yield Violation(
+                    "status-differs",
+                    f"{name} is {status_name(orders[0].status)} at the venue, {status_name(status)} {reason_code} "
+                    f"{where}",
+                )
+
+
+def _believed(evidence: Evidence, name: str) -> Iterator[tuple[int, str, str]]:
+    row = evidence.history.ledger.orders.get(name)
+    if row is not None and row.answered:
+        yield row.status, row.reason_code, "in the order ledger"
+    told = evidence.told.get(name)
+    if told is not None:
+        last = told.last.message
+        yield last.status, last.reason_code, f"as the log's last word ({told.last.place})"
 
 
 def _cancels_carried_out(evidence: Evidence) -> Iterator[Violation]:

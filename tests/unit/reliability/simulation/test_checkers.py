@@ -125,6 +125,14 @@ def resurrected_on_log(history: History) -> None:
     again(history, filled(history), status=ORDER_STATUS_ACCEPTED)
 
 
+def status_differs_in_ledger(history: History) -> None:
+    change_row(history, resting(history), status=ORDER_STATUS_CANCELED)
+
+
+def status_differs_on_log(history: History) -> None:
+    again(history, resting(history), status=ORDER_STATUS_CANCELED)
+
+
 def resurrected_in_ledger(history: History) -> None:
     row = history.ledger.orders[filled(history)]
     history.ledger.changes.append(LedgerChange(90.0, 1, "change", row.id, replace(row, status=ORDER_STATUS_ACCEPTED)))
@@ -391,6 +399,14 @@ def test_a_run_that_is_bad_in_one_way_is_found(code: str, spoil: Callable[[Histo
     history = good()
     spoil(history)
     assert code in codes(history)
+
+
+@pytest.mark.parametrize("spoil", [status_differs_in_ledger, status_differs_on_log])
+def test_ledger_and_log_say_of_an_order_what_the_venue_says(spoil: Callable[[History], None]) -> None:
+    """ORD-5: neither is excused by the other."""
+    history = good()
+    spoil(history)
+    assert [it.code for it in check(history)].count("status-differs") == 1
 
 
 @pytest.mark.parametrize("spoil", [resurrected_in_ledger, remaining_negative, gateway_position_off])

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import gettempdir
 
 from reliability.result import REPOSITORY, Result
-from reliability.simulation import defects
+from reliability.simulation import hunt as hunting
 from reliability.simulation.campaign import INTENTS, Diary, SeedReport, Summary, campaign, fresh_base, told
 from tapeline.revision import commit
 
@@ -57,7 +57,7 @@ def run(size: int) -> Result:
 def run_defects(size: int) -> Result:
     """Each defect against at most so many seeds. A violation here is a safeguard nobody missed."""
     begin = time.monotonic()
-    hunt = defects.hunt(most=size, jobs=JOBS, heard=lambda one: _say(defects.told(one)))
+    hunt = hunting.hunt(most=size, jobs=JOBS, heard=lambda one: _say(hunting.told(one)))
     return Result(
         scenario="defects",
         title="The simulator without one safeguard at a time",
@@ -69,7 +69,7 @@ def run_defects(size: int) -> Result:
             f"{it.defect}: {it.safeguard}": f"seed {it.seeds}: {', '.join(it.found[:3])}" if it.seeds else "missed"
             for it in hunt.caught
         },
-        notes=[defects.told(it) for it in hunt.caught if not it.seeds],
+        notes=[hunting.told(it) for it in hunt.caught if not it.seeds],
         seconds=time.monotonic() - begin,
     )
 

@@ -40,19 +40,19 @@ def sim(
     """Exit code 0: no promise was broken. 1: one was, or a removed safeguard was not missed."""
     try:
         from reliability.simulation import campaign
-        from reliability.simulation import defects as catalogue
+        from reliability.simulation import hunt as hunting
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the simulator is not installed here ({error}); clone the repository and use it there"
         ) from error
     size = intents or campaign.INTENTS
     if defects:
-        hunt = catalogue.hunt(
-            first=start or catalogue.FIRST_SEED,
-            most=seeds or catalogue.MOST_SEEDS,
+        hunt = hunting.hunt(
+            first=start or hunting.FIRST_SEED,
+            most=seeds or hunting.MOST_SEEDS,
             intents=size,
             jobs=jobs,
-            heard=lambda one: _say(catalogue.told(one)),
+            heard=lambda one: _say(hunting.told(one)),
         )
         _show(hunt.as_json(), as_json=as_json)
         raise typer.Exit(0 if hunt.ok else 1)

@@ -4,7 +4,7 @@ hunts all of them.
 
 import pytest
 
-from reliability.simulation.defects import hunt, told
+from reliability.simulation.hunt import hunt, told
 
 AT_ONCE = (
     "claim-not-awaited",

@@ -9,8 +9,9 @@ from pkgutil import resolve_name
 import pytest
 
 from reliability.simulation.campaign import Diary, SeedReport, Summary, campaign, told
-from reliability.simulation.defects import DEFECTS, Caught, Defect, Hunt, chase
-from reliability.simulation.defects import told as told_of
+from reliability.simulation.defects import DEFECTS, Defect
+from reliability.simulation.hunt import Caught, Hunt, chase
+from reliability.simulation.hunt import told as told_of
 
 
 def report(seed: int, *violations: tuple[str, str]) -> SeedReport:

@@ -19,49 +19,37 @@ from aiokafka import ConsumerRecord
 
 from agents.main import pure_agents
 from agents.settings import AgentsSettings
-from connector.ccxt_adapter.client import VenueAnswerError
 from connector.gateway.settings import GatewaySettings, RiskLimits
-from connector.port import OrderRequest
-from projections import folds
-from projections.folds import PROJECTIONS
 from projections.memory_store import MemoryRows
-from projections.tables import TABLES, Tables
+from reliability.simulation import aftermath
 from reliability.simulation.agents_process import AgentsProcess
 from reliability.simulation.breaking import Breaker
 from reliability.simulation.connector_process import ConnectorProcess
 from reliability.simulation.faults import Moment, Plan, draw
 from reliability.simulation.group import Group
-from reliability.simulation.history import History, LogRecord, ProcessLife, Projected
+from reliability.simulation.history import History, LogRecord, ProcessLife
 from reliability.simulation.loop import DeadlockError, Process, StalledError, VirtualLoop
 from reliability.simulation.machines import START_NS, Begin, Machine, ProcessClock
-from reliability.simulation.market import MarketSource
 from reliability.simulation.operator_wishes import Operator
 from reliability.simulation.projector_process import ProjectorProcess, SimulatedStore
 from reliability.simulation.sim_ledger import Database, SimulatedLedger
-from reliability.simulation.storm import Storm
 from reliability.simulation.streams import Streams
+from reliability.simulation.traffic import ACCOUNT, SYMBOLS, VENUE, Traffic
 from reliability.simulation.venue_books import Frame, VenueBooks
 from reliability.simulation.venue_port import SimulatedVenue
 from reliability.simulation.weather import LogConditions, Weather
-from reliability.simulation.wire import VenueState, Wire, answer_of
-from topics.catalogue import CONTROL, INTENTS
-from topics.codec import encode
-from topics.envelope import Envelope
+from reliability.simulation.wire import VenueState, Wire
+from topics.catalogue import INTENTS
 from topics.memory_log import MemoryBroker, MemoryLog
-from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, SIDE_SELL, TIME_IN_FORCE_POST_ONLY
-from topics.v1.control_pb2 import ActivateSymbol, ControlEvent, DeactivateSymbol
-from topics.v1.state_pb2 import AgentState
+from topics.v1.control_pb2 import ActivateSymbol, DeactivateSymbol
 from venue.instruments import LISTED
 
-VENUE, ACCOUNT = "paper", "main"
 SESSION_S = 8.0
 DRAIN_S = 5.0
-MARKET_EVERY_S = 1.5
 GRID_ENDS_S = 15.0
 """After the quiet begins: its orders are cancelled then."""
 GRID = {"levels": "3", "interval_bps": "8", "order_notional": "100", "max_position_notional": "600"}
 AGENTS = AgentsSettings(data_dir=Path())
-SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 
 def run(seed: int, plan: Plan | None = None) -> History:
@@ -107,8 +95,10 @@ class World:
             now_s=loop.time,
             tell=self._tell,
         )
-        self.market = MarketSource(self.books, [LISTED[symbol] for symbol in SYMBOLS], seed)
         self.broker = MemoryBroker(now_ns=self._now_ns, later=loop.outside_later, on_append=self._note)
+        self.traffic = Traffic(
+            loop, plan, self.weather, self.books, self.broker, self.streams, seed=seed, now_ns=self._now_ns
+        )
         self.records: list[ConsumerRecord] = []
         self.random: Random = self.weather.stream("world")
         self.gateway = self._machine("gateway", "gateway", self._gateway)
@@ -126,7 +116,7 @@ class World:
             self.gateway,
             SimulatedLedger(self.database, loop, self.weather, outside),
             ProcessClock(loop, outside),
-            self._control,
+            self.traffic.control,
             self.history.kill_switch,
             f"{VENUE}:{ACCOUNT}",
         )
@@ -156,15 +146,16 @@ class World:
         return Machine(name, kind, self.loop, self.weather.stream(name), begin, self.history.processes)
 
     async def _play(self) -> None:
-        self._control(activate=ActivateSymbol(parameters=GRID))
+        self.traffic.control(activate=ActivateSymbol(parameters=GRID))
         for machine in self.machines.values():
             machine.start()
-        for work in (self._market(), self._storm(), self._others(), *(self._break(it) for it in self.plan.moments)):
+        traffic = self.traffic
+        for work in (traffic.market(), traffic.storm(), traffic.others(), *map(self._break, self.plan.moments)):
             self._spawn(work)
         await asyncio.sleep(self.plan.quiet_from_s)
         self._quiet()
         await asyncio.sleep(GRID_ENDS_S)
-        self._control(deactivate=DeactivateSymbol())
+        self.traffic.control(deactivate=DeactivateSymbol())
         await asyncio.sleep(self.plan.duration_s - self.loop.time())
         self._ask()
         if self.gateway.life is not None:
@@ -178,67 +169,6 @@ class World:
     def _report(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.history.problems.append(f"the simulation itself: {error!r}")
-
-    def _control(self, **action: Any) -> None:
-        """What an operator asks for, for every symbol."""
-        now_ms = self._now_ns() // 1_000_000
-        for symbol in SYMBOLS:
-            identity = f"control/{symbol}/{now_ms}"
-            event = ControlEvent(
-                control_id=identity, strategy="grid", venue=VENUE, symbol=symbol, account=ACCOUNT, time_ms=now_ms,
-                by="simulation", **action,
-            )  # fmt: skip
-            self.broker.append(encode(CONTROL, event, Envelope(identity, "simulation", now_ms)))
-
-    async def _market(self) -> None:
-        while self.loop.time() < self.plan.duration_s - 30.0:
-            for symbol in SYMBOLS:
-                events, funding = self.market.step(symbol, self.loop.time())
-                for streams in self.streams:
-                    for event in events:
-                        streams.tell_market(symbol, event)
-                    if funding is not None:
-                        streams.tell_funding(funding)
-            await asyncio.sleep(MARKET_EVERY_S)
-
-    async def _storm(self) -> None:
-        storm = Storm(self.weather.stream("storm"), account=ACCOUNT)
-        random = self.weather.stream("storm/pace")
-        left = self.plan.intents
-        pause_s = (self.plan.quiet_from_s - 3.0) / max(1, left) * 3
-        await asyncio.sleep(1.0)
-        while left > 0:
-            for _ in range(min(left, random.choice((1, 1, 2, 4, 7)))):
-                left -= 1
-                symbol = random.choice(SYMBOLS)
-                for record in storm.next(self.market.seen(symbol), self._now_ns() // 1_000_000):
-                    self.broker.append(record)
-            await asyncio.sleep(random.uniform(0.0, 2 * pause_s))
-
-    async def _others(self) -> None:
-        """Another program on the account: its orders rest far from the market, some are cancelled by it again."""
-        random = self.weather.stream("others")
-        for number in range(self.plan.others):
-            await asyncio.sleep(random.uniform(0.0, self.plan.quiet_from_s / self.plan.others))
-            symbol, side = random.choice(SYMBOLS), random.choice((SIDE_BUY, SIDE_SELL))
-            market = self.market.seen(symbol)
-            far = market.bid_ticks * 9 // 10 if side == SIDE_BUY else market.ask_ticks * 11 // 10
-            order = OrderRequest(
-                symbol=symbol,
-                client_order_id=f"web_{number}",
-                side=side,
-                type=ORDER_TYPE_LIMIT,
-                time_in_force=TIME_IN_FORCE_POST_ONLY,
-                price_ticks=far,
-                quantity_lots=market.instrument.min_quantity_lots * 100,
-                reduce_only=False,
-            )
-            answer = answer_of(partial(self.books.place, order, told_at_once=True))
-            if isinstance(answer, VenueAnswerError):
-                raise answer
-            if random.random() < 0.3:
-                await asyncio.sleep(random.uniform(0.0, 3.0))
-                answer_of(partial(self.books.cancel, symbol, order.client_order_id, ""))
 
     async def _break(self, moment: Moment) -> None:
         await self.breaker.at(moment)
@@ -344,42 +274,9 @@ class World:
         history.steps = self.loop.steps
         history.duration_s = self.loop.time()
         history.problems += self.loop.complaints
-        history.orders = list(self.books.orders.values())
-        history.fills = self.books.fills
-        history.positions = {symbol: self.books.engine.account.position(symbol).lots for symbol in SYMBOLS}
-        rows, books = self.database.rows, history.ledger
-        books.orders, books.settled, books.fills = dict(rows.orders), frozenset(rows.settled), dict(rows.fills)
-        books.positions = {partition: offset for (_, _, partition), offset in rows.positions.items()}
-        books.marks = {symbol: trade_id for (_, symbol), trade_id in rows.marks.items()}
-        history.agent_states = self._agent_states()
+        aftermath.note_venue(history, self.books, SYMBOLS)
+        aftermath.note_ledger(history, self.database)
+        history.agent_states = dict(aftermath.agent_states(history.log, pure_agents(AGENTS)))
         if self.plan.projector:
-            history.projected = Projected(dict(self.rows.offsets), _rows(self.rows), self._rebuilt())
+            history.projected = aftermath.projected(self.rows, self.records)
         return history
-
-    def _agent_states(self) -> dict[tuple[str, str], AgentState]:
-        """As a new owner would load them: a record of an older term than one before it does not count."""
-        states: dict[tuple[str, str], AgentState] = {}
-        for pure in pure_agents(AGENTS):
-            for record in self.history.log:
-                if record.topic == pure.state_topic.name:
-                    state = AgentState.FromString(record.value)
-                    key = (pure.name, record.key.decode())
-                    if key not in states or state.term >= states[key].term:
-                        states[key] = state
-        return states
-
-    def _rebuilt(self) -> dict[str, list[tuple[Any, ...]]]:
-        """The product's folds over every record there ever was."""
-        tables = Tables()
-        for projection in PROJECTIONS:
-            records: dict[int, list[ConsumerRecord]] = {}
-            for record in self.records:
-                if record.topic == projection.topic.name:
-                    records.setdefault(record.partition, []).append(record)
-            for number in sorted(records):
-                folds.fold(tables, folds.read(projection, records[number]))
-        return {rows.table.name: rows.values() for rows in tables.all()}
-
-
-def _rows(database: MemoryRows) -> dict[str, list[tuple[Any, ...]]]:
-    return {table.name: list(database.of(table).values()) for table in TABLES}

@@ -1,7 +1,7 @@
-"""The listen key of the user-data stream: made, kept alive, ended. One account has one key at a time.
+"""Listen keys and tokens of user-data streams: made, kept alive, ended.
 
-A key is derived from the account's secret and a count, so it tells nothing and needs no randomness.
-Must not: read a clock (seconds are an argument).
+USDⓈ-M has one key at a time, kept alive; cross margin has tokens that end. Both are derived from the account's secret
+and a count, so they tell nothing and need no randomness. Must not: read a clock (times are arguments).
 """
 
 from __future__ import annotations
@@ -43,3 +43,29 @@ class ListenKeys:
     def is_valid(self, key: str, now: float) -> bool:
         current = self._key
         return current is not None and now < self._ends and hmac.compare_digest(current.encode(), key.encode())
+
+
+class ListenTokens:
+    """Tokens of the margin account's stream, each valid until its own end (epoch ms)."""
+
+    LONGEST_MS = 24 * 3_600_000
+
+    def __init__(self, api_secret: str) -> None:
+        self._secret = api_secret.encode()
+        self._ends_ms: dict[str, int] = {}
+
+    def create(self, now_ms: int, validity_ms: int) -> tuple[str, int]:
+        """A new token and when it ends."""
+        text = f"listen token {len(self._ends_ms) + 1}".encode()
+        token = hmac.new(self._secret, text, hashlib.sha256).hexdigest()
+        self._ends_ms[token] = now_ms + min(validity_ms, self.LONGEST_MS)
+        return token, self._ends_ms[token]
+
+    def end(self) -> None:
+        """All of them."""
+        self._ends_ms = dict.fromkeys(self._ends_ms, 0)
+
+    def ends_ms(self, token: str, now_ms: int) -> int | None:
+        """When it ends; None if it is over or was never given."""
+        ends_ms = self._ends_ms.get(token, 0)
+        return ends_ms if ends_ms > now_ms else None

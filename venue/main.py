@@ -19,7 +19,7 @@ from aiohttp import web
 from venue.edge import Edge, ScriptedStreams
 from venue.errors import LedgerError, PortTakenError
 from venue.exchange import Exchange
-from venue.listen_keys import ListenKeys
+from venue.listen_keys import ListenKeys, ListenTokens
 from venue.live import LiveFeed, LivePlayer, LiveTape
 from venue.misbehaviour import Misbehaviour
 from venue.opening import Opened, open_venue
@@ -109,11 +109,11 @@ async def _serve_opened(
     exchange = opened.exchange
     player = _player(settings, exchange, feed)
     secret = settings.api_secret.get_secret_value()
-    keys = ListenKeys(secret)
+    keys, tokens = ListenKeys(secret), ListenTokens(secret)
     stream_server = StreamServer(streams, keys, buffer=settings.subscriber_buffer)
     authenticator = Authenticator(settings.api_key.get_secret_value(), secret)
     edge = Edge(misbehaviour, exchange, keys) if misbehaviour else None
-    server = VenueServer(exchange, player, authenticator, keys, stream_server, edge)
+    server = VenueServer(exchange, player, authenticator, keys, tokens, stream_server, edge)
     server.paper_facts = {
         "synthetic": opened.synthetic,
         "seed": settings.seed if opened.synthetic else None,

@@ -19,13 +19,14 @@ from venue.edge import Edge
 from venue.edge_control import EdgeControl
 from venue.errors import Refusal, VenueError, parameter_malformed
 from venue.exchange import Exchange
-from venue.listen_keys import ListenKeys
+from venue.listen_keys import ListenKeys, ListenTokens
 from venue.live import LivePlayer
 from venue.player import Player
 from venue.rest_parameters import integer, text
 from venue.routes import ROUTES
 from venue.routing import Access, Route
 from venue.signature import Authenticator, parameters
+from venue.spot.websocket_api import WebSocketApi
 from venue.websocket import StreamServer
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class VenueServer:
         player: Player | LivePlayer,
         authenticator: Authenticator,
         keys: ListenKeys,
+        tokens: ListenTokens,
         streams: StreamServer,
         edge: Edge | None = None,
     ) -> None:
@@ -66,6 +68,7 @@ class VenueServer:
         self._player = player
         self._authenticator = authenticator
         self._keys = keys
+        self._tokens = tokens
         self._streams = streams
         self._edge = edge
         self.fatal: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -77,12 +80,14 @@ class VenueServer:
             app.router.add_route(route.method, route.path, self._answering(route))
         for method, act in (("POST", self._create_key), ("PUT", self._extend_key), ("DELETE", self._end_key)):
             app.router.add_route(method, "/fapi/v1/listenKey", self._with_key(act))
+        app.router.add_post("/sapi/v1/userListenToken", self._with_key(self._create_token))
         app.router.add_get("/paper/v1/state", self._state)
         app.router.add_post("/paper/v1/progress", self._progress)
         app.router.add_get("/health", self._health)
         if self._edge is not None:
             EdgeControl(self._edge).add_routes(app.router)
         self._streams.add_routes(app.router)
+        WebSocketApi(self._streams, self._authenticator, self._tokens).add_routes(app.router)
         app.router.add_route("*", "/{path:.*}", self._unknown)
         return app
 
@@ -128,6 +133,10 @@ class VenueServer:
         if not self._keys.extend(time.monotonic()):
             raise Refusal(-1125, "This listenKey does not exist.")
         return {"listenKey": self._keys.create(time.monotonic())}
+
+    def _create_token(self) -> dict[str, Any]:
+        token, ends_ms = self._tokens.create(_now_ms(), self._tokens.LONGEST_MS)
+        return {"token": token, "expirationTime": ends_ms}
 
     def _end_key(self) -> dict[str, Any]:
         self._keys.end()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from venue.errors import Refusal, parameter_missing
@@ -48,16 +49,26 @@ class Authenticator:
         self.check_key(api_key)
         given = parameters(query, body)
         self._check_time(given, now_ms)
-        if "signature" not in given:
-            raise parameter_missing("signature")
-        signed = (SIGNATURE.sub("", query) + SIGNATURE.sub("", body)).encode()
-        expected = hmac.new(self._secret, signed, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected.encode(), given["signature"].encode()):
-            raise Refusal(-1022, "Signature for this request is not valid.")
+        self._check_signature(given, SIGNATURE.sub("", query) + SIGNATURE.sub("", body))
         return given
 
+    def check_websocket(self, given: Mapping[str, str], now_ms: int) -> None:
+        """Check a request of the WebSocket API: signed are all its parameters by name. Refuses as `check_signed`."""
+        self.check_key(given.get("apiKey"))
+        self._check_time(given, now_ms)
+        self._check_signature(
+            given, "&".join(f"{name}={value}" for name, value in sorted(given.items()) if name != "signature")
+        )
+
+    def _check_signature(self, given: Mapping[str, str], signed: str) -> None:
+        if "signature" not in given:
+            raise parameter_missing("signature")
+        expected = hmac.new(self._secret, signed.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected.encode(), given["signature"].encode()):
+            raise Refusal(-1022, "Signature for this request is not valid.")
+
     @staticmethod
-    def _check_time(given: dict[str, str], now_ms: int) -> None:
+    def _check_time(given: Mapping[str, str], now_ms: int) -> None:
         timestamp, window = given.get("timestamp", ""), given.get("recvWindow", str(DEFAULT_RECV_WINDOW_MS))
         if not timestamp.isdecimal():
             raise parameter_missing("timestamp")

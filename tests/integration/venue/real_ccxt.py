@@ -18,11 +18,9 @@ def point_at_venue(exchange: Any, port: int) -> None:
     for name, address in api.items():
         if isinstance(address, str):
             api[name] = f"{http}/{address.split('://', 1)[1].split('/', 1)[1]}"
-    for name in ("linear", "spot", "margin"):
-        if name in api["ws"]:
-            api["ws"][name] = web_socket
-    if "ws-api" in api["ws"]:
-        api["ws"]["ws-api"]["spot"] = f"ws://127.0.0.1:{port}/ws-api/v3"
+    api["ws"]["linear"] = web_socket
+    api["ws"]["spot"] = api["ws"]["margin"] = f"ws://127.0.0.1:{port}/stream/ws"
+    api["ws"]["ws-api"]["spot"] = f"ws://127.0.0.1:{port}/ws-api/v3"
 
 
 @asynccontextmanager

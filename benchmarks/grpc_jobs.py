@@ -197,3 +197,29 @@ class Connections:
             async with ConnectorClient(client.address) as another:
                 await another.account()
         return self.count
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One market message: the numbers of its events, and when it came, on the monotonic clock."""
+
+    first: int
+    last: int
+    at: float
+
+
+@dataclass(frozen=True)
+class Watching:
+    """Reads market messages for so long, over restarts of the connector too."""
+
+    seconds: float
+    symbol: str
+
+    async def run(self, client: ConnectorClient) -> list[Seen]:
+        seen: list[Seen] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.seconds):
+                async for batch in client.prices(self.symbol):
+                    last = batch.first_seq + len(batch.events) - 1
+                    seen.append(Seen(batch.first_seq, last, time.monotonic()))
+        return seen

@@ -152,7 +152,8 @@ class GroupCommit:
                 for position in (claims[client_order_id].position for client_order_id in error.orders):
                     if position is not None:
                         self.progress.reopen(position)
-                batch.positions = self.progress.moved()
+                left = self.progress.moved()  # with what is in line for the next one by now: not this one's to store
+                batch.positions = {it: min(left[it], then) for it, then in batch.positions.items() if it in left}
 
     def _future(self) -> "asyncio.Future[Any]":
         self._background.check()

@@ -1,0 +1,56 @@
+"""A transaction stores the offsets of its own intents: never of one whose claim is still in line."""
+
+import asyncio
+from collections.abc import Mapping
+
+from connector.gateway.background import Background
+from connector.gateway.group_commit import GroupCommit
+from connector.gateway.ledger import Batch, IntentPosition
+from connector.gateway.lifecycle import Order
+from connector.gateway.memory_ledger import MemoryLedger
+from tests.unit.connector.gateway.given import ACCOUNT, VENUE, order
+from tests.unit.connector.gateway.quick_clock import QuickClock
+
+
+class HeldLedger(MemoryLedger):
+    """Its first commit waits until it is let go. `stored`: the offsets to read from by partition, after each transaction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go = asyncio.Event(), asyncio.Event()
+        self.stored: list[dict[int, int]] = []
+
+    async def commit(self, batch: Batch) -> Mapping[str, Order]:
+        self.begun.set()
+        await self.go.wait()
+        given_back = await super().commit(batch)
+        self.stored.append(await self.intent_positions("intents"))
+        return given_back
+
+
+async def test_a_transaction_tried_again_stores_nothing_of_the_next_one() -> None:
+    """WF-2, ES-3: its claim was taken, and meanwhile others came in line: killed now, their intents are read again."""
+    ledger, background = HeldLedger(), Background()
+    await ledger.start(VENUE, ACCOUNT, "test")
+    ledger.go.set()
+    await ledger.commit(Batch(claims=[order(9)]))
+    ledger.go.clear()
+    ledger.begun.clear()
+    group = GroupCommit(ledger, QuickClock(), background, flush_delay_s=0)
+    positions = [IntentPosition("intents", 0, offset) for offset in range(4)]
+    elsewhere = IntentPosition("intents", 1, 0)
+    for position in (*positions, elsewhere):
+        group.progress.begin(position)
+    background.spawn(group.run(), name="ledger")
+    claims = [group.claim(order(number), positions[number]) for number in (0, 1)]
+    claims.append(group.claim(order(9), elsewhere))
+    await ledger.begun.wait()
+    claims += [group.claim(order(number), positions[number]) for number in (2, 3)]
+    ledger.go.set()
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*claims) == [None, None, order(9), None, None]
+    assert ledger.stored == [{}, {0: 2}, {0: 4}]
+    group.skip(elsewhere)
+    await group.flush()
+    assert ledger.stored[-1] == {0: 4, 1: 1}
+    await background.stop()

@@ -2,6 +2,8 @@
 
 Pure arithmetic on lots and Decimal. The position is known twice: from the fills booked, and as the venue last reported
 it. They differ for moments, because the two streams race; the worse of them counts, so the limit holds in between.
+Orders that only reduce count no further than the position; but while the two differ an execution is unheard of, and it
+may be theirs, from when the position was another: then they count whole.
 """
 
 from collections.abc import Mapping
@@ -65,8 +67,11 @@ class SymbolExposure:
 
     def _filled(self, side: int, more: int, position: int) -> int:
         if side == SIDE_BUY:
-            return position + self.open_buy_lots + more + min(self.reducing_buy_lots, max(0, -position))
-        return position - self.open_sell_lots - more - min(self.reducing_sell_lots, max(0, position))
+            return position + self.open_buy_lots + more + self._reducing(self.reducing_buy_lots, -position)
+        return position - self.open_sell_lots - more - self._reducing(self.reducing_sell_lots, position)
+
+    def _reducing(self, lots: int, position: int) -> int:
+        return lots if self.position_lots != self.reported_lots else min(lots, max(0, position))
 
 
 def check_order(

@@ -86,6 +86,16 @@ def test_reduce_only_orders_count_no_further_than_the_position() -> None:
     assert mine.side_lots(SIDE_SELL, more=50) == 50
 
 
+def test_reduce_only_orders_count_whole_while_an_execution_is_unheard_of() -> None:
+    """RISK-2: it may be theirs, from when the position was short; of that one only the venue's position tells."""
+    mine = exposure(9, reported=10)
+    mine.change_open(request(quantity_lots=3, reduce_only=True), 3)
+    mine.change_open(request(quantity_lots=70), 70)
+    assert mine.side_lots(SIDE_BUY) == 83
+    mine.book(SIDE_BUY, 1)
+    assert mine.side_lots(SIDE_BUY) == 80
+
+
 def test_a_worse_side_above_the_limit_hides_nothing_of_the_other() -> None:
     """RISK-2: orders that only reduce make room for those beside them; the other side is judged by itself all the same.
 

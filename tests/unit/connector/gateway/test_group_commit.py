@@ -13,7 +13,7 @@ from tests.unit.connector.gateway.quick_clock import QuickClock
 
 
 class HeldLedger(MemoryLedger):
-    """Its first commit waits until it is let go. `stored`: the offsets to read from by partition, after each transaction."""
+    """Its commits wait until they are let go. `stored`: the offsets to read from, after each transaction."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from rich.console import Console
 from benchmarks import circumstances, page
 from benchmarks.result import Benchmark, BenchmarkError, Result, to_json
 from benchmarks.suite import SUITE
-from tapeline.errors import UsageError
+from reliability import runs
 from topics.errors import TapelineError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -47,11 +48,7 @@ def main(
 
 def chosen(names: Sequence[str]) -> list[Benchmark]:
     """The benchmarks of these names, `all` for every one. Raises UsageError for a name there is not."""
-    known = {benchmark.name: benchmark for benchmark in SUITE}
-    unknown = [name for name in names if name != "all" and name not in known]
-    if unknown:
-        raise UsageError(f"there is no benchmark {', '.join(unknown)}; there are: all, {', '.join(known)}")
-    return list(SUITE) if "all" in names else [known[name] for name in names]
+    return runs.chosen(names, {benchmark.name: benchmark for benchmark in SUITE}, "benchmark")
 
 
 def run(benchmarks: Sequence[Benchmark], console: Console) -> tuple[list[Result], list[str]]:
@@ -60,15 +57,14 @@ def run(benchmarks: Sequence[Benchmark], console: Console) -> tuple[list[Result]
     failures: list[str] = []
     for benchmark in benchmarks:
         console.print(f"{benchmark.name}: {benchmark.title} …", markup=False)
-        try:
-            results.append(uvloop.run(measured(benchmark)))
-        except TapelineError as error:
-            failures.append(f"{benchmark.name}: {error}")
-            console.print(failures[-1], style="red", markup=False)
-        except Exception as error:  # noqa: BLE001 - a defect of one measurement costs only its own figures
-            failures.append(f"{benchmark.name}: {type(error).__name__}: {error}")
-            console.print_exception()
+        result = runs.attempt(benchmark.name, partial(_measured_now, benchmark), console, failures)
+        if result is not None:
+            results.append(result)
     return results, failures
+
+
+def _measured_now(benchmark: Benchmark) -> Result:
+    return uvloop.run(measured(benchmark))
 
 
 async def measured(benchmark: Benchmark) -> Result:

@@ -6,16 +6,16 @@ A trial that cannot be carried out is reported and the next one runs; the exit c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from reliability import page
+from reliability import page, runs
 from reliability.result import Result, load, merge, save
 from reliability.scenarios import SCENARIOS, Scenario
-from tapeline.errors import UsageError
 from topics.errors import TapelineError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -44,11 +44,7 @@ def main(
 
 def chosen(names: Sequence[str], scenarios: Sequence[Scenario] = SCENARIOS) -> list[Scenario]:
     """The scenarios of these names, `all` for every one. Raises UsageError for a name there is not."""
-    known = {scenario.name: scenario for scenario in scenarios}
-    unknown = [name for name in names if name != "all" and name not in known]
-    if unknown:
-        raise UsageError(f"there is no trial {', '.join(unknown)}; there are: all, {', '.join(known)}")
-    return list(scenarios) if "all" in names else [known[name] for name in names]
+    return runs.chosen(names, {scenario.name: scenario for scenario in scenarios}, "trial")
 
 
 def run(
@@ -65,17 +61,10 @@ def run(
     for scenario in scenarios:
         count = size or (scenario.long_size if long else scenario.size)
         console.print(f"{scenario.name}: {count:,} {scenario.unit} …", markup=False)
-        try:
-            result = scenario.run(count).model_copy(update={"about": scenario.about})
-        except TapelineError as error:
-            failures.append(f"{scenario.name}: {error}")
-            console.print(failures[-1], style="red", markup=False)
-        except Exception as error:  # noqa: BLE001 - a defect of one trial costs only its own result
-            failures.append(f"{scenario.name}: {type(error).__name__}: {error}")
-            console.print_exception()
-        else:
-            results.append(result)
-            write([result], *files)
+        result = runs.attempt(scenario.name, partial(scenario.run, count), console, failures)
+        if result is not None:
+            results.append(result.model_copy(update={"about": scenario.about}))
+            write(results[-1:], *files)
     return results, failures
 
 

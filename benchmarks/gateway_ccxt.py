@@ -11,7 +11,6 @@ from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from itertools import count
 from typing import Final
 
@@ -24,13 +23,10 @@ from benchmarks.servers import own_servers
 from benchmarks.venue_process import RunningVenue, paper_venue
 from connector.ccxt_adapter.venue import CcxtVenue
 from connector.gateway.gateway import Gateway
-from connector.gateway.postgres_ledger import PostgresLedger
-from connector.gateway.settings import GatewaySettings, RiskLimits
 from connector.port import OrderRequest, StreamLost
-from connector.publisher import Publisher
-from connector.sequences import Sequences
+from reliability.unlimited_gateway import unlimited_gateway
 from topics import admin
-from topics.log import LogAddress, LogProducer
+from topics.log import LogAddress
 from topics.scale import Scale
 from topics.v1.common_pb2 import TIME_IN_FORCE_IOC
 from topics.v1.orders_pb2 import ORDER_STATUS_EXPIRED, OrderStatus
@@ -41,7 +37,6 @@ MEASURED_S: Final = 60.0
 AT_ONCE: Final = 48
 AIM: Final = 1_000
 _MB: Final = 1_000_000
-_UNLIMITED: Final = Decimal(10**12)
 
 
 async def measure() -> list[Figure]:
@@ -104,26 +99,17 @@ async def _trading(bootstrap: str, dsn: str, venue: RunningVenue) -> AsyncIterat
     await admin.apply(address)
     port = CcxtVenue(venue.connection(SYMBOL))
     instruments = {it.symbol: it for it in await port.start()}
-    async with LogProducer(address, client_id="bench-gateway") as producer:
-        publisher = Publisher(producer, Sequences(), subscriber_buffer=1024)
-        gateway = Gateway(
-            port=port,
-            ledger=PostgresLedger(dsn),
-            publish=publisher.publish_orders,
-            instruments=instruments,
-            limits=RiskLimits(max_exposure_quote=_UNLIMITED, max_order_notional=_UNLIMITED),
-            settings=GatewaySettings(reconcile_interval_s=3_600, reconcile_patience_s=7_200),
-        )
-        await gateway.start()
-        listening = asyncio.create_task(_listen(port, gateway))
-        below = await port.mark_price(SYMBOL) * 9 / 10
-        try:
-            yield Load(gateway, Scale.of(instruments[SYMBOL].grain).ticks_down(below), count())
-        finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
-            await gateway.stop()
-            await port.close()
+    try:
+        async with unlimited_gateway(port, address, dsn, instruments, client_id="bench-gateway") as trading:
+            listening = asyncio.create_task(_listen(port, trading.gateway))
+            below = await port.mark_price(SYMBOL) * 9 / 10
+            try:
+                yield Load(trading.gateway, Scale.of(instruments[SYMBOL].grain).ticks_down(below), count())
+            finally:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
+    finally:
+        await port.close()
 
 
 async def _listen(port: CcxtVenue, gateway: Gateway) -> None:

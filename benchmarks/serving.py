@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Final
 
 from benchmarks.servers import own_servers
@@ -16,22 +15,18 @@ from benchmarks.workload import instrument
 from connector.account import AccountView
 from connector.following import Following
 from connector.gateway.gateway import Gateway
-from connector.gateway.postgres_ledger import PostgresLedger
-from connector.gateway.settings import GatewaySettings, RiskLimits
 from connector.latest_prices import LatestPrices
 from connector.publisher import Publisher
 from connector.replay import Replays
-from connector.sequences import Sequences
 from connector.server import GrpcServer
 from connector.service import ConnectorService
 from connector.service_parts import Parts
 from reliability.engine_port import EnginePort
+from reliability.unlimited_gateway import BUFFER, unlimited_gateway
 from topics import admin
-from topics.log import LogAddress, LogProducer
+from topics.log import LogAddress
 
 SYMBOL: Final = "BTCUSDT"
-DEFAULT_BUFFER: Final = 1_024
-_UNLIMITED: Final = Decimal(10**12)
 
 
 @dataclass(frozen=True)
@@ -42,35 +37,23 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(*, subscriber_buffer: int = DEFAULT_BUFFER) -> AsyncIterator[Serving]:
+async def serving(*, subscriber_buffer: int = BUFFER) -> AsyncIterator[Serving]:
     """Started, with servers of its own, and room for every order of a run."""
     async with own_servers() as servers:
         address = LogAddress(servers.bootstrap)
         await admin.apply(address)
         port = EnginePort(SYMBOL)
         instruments = {SYMBOL: instrument(SYMBOL)}
-        async with LogProducer(address, client_id="bench-gateway") as producer:
-            publisher = Publisher(producer, Sequences(), subscriber_buffer=subscriber_buffer)
-            gateway = Gateway(
-                port=port,
-                ledger=PostgresLedger(servers.dsn),
-                publish=publisher.publish_orders,
-                instruments=instruments,
-                limits=RiskLimits(
-                    max_exposure_quote=_UNLIMITED, max_order_notional=_UNLIMITED, max_open_orders_per_symbol=10**9
-                ),
-                settings=GatewaySettings(reconcile_interval_s=3_600),
-            )
-            await gateway.start()
+        async with unlimited_gateway(
+            port, address, servers.dsn, instruments, client_id="bench-gateway", subscriber_buffer=subscriber_buffer
+        ) as trading:
+            gateway, publisher = trading.gateway, trading.publisher
             gateway.on_mark_price(SYMBOL, await port.mark_price(SYMBOL))
             account = AccountView(port, max_age_s=1.0)
-            try:
-                following = Following(Replays(address), resume_limit=1_000_000)
-                prices = LatestPrices(port, max_age_s=1.0)
-                parts = Parts(gateway, port, account, prices, instruments, publisher, following)
-                yield Serving(gateway, publisher, parts)
-            finally:
-                await gateway.stop()
+            following = Following(Replays(address), resume_limit=1_000_000)
+            prices = LatestPrices(port, max_age_s=1.0)
+            parts = Parts(gateway, port, account, prices, instruments, publisher, following)
+            yield Serving(gateway, publisher, parts)
 
 
 @asynccontextmanager

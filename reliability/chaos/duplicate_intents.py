@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Final
 
 import psutil
@@ -24,15 +23,13 @@ import psycopg
 from benchmarks.market import VENUE
 from benchmarks.workload import ACCOUNT, instrument
 from connector.gateway.gateway import Gateway
-from connector.gateway.postgres_ledger import PostgresLedger
-from connector.gateway.settings import GatewaySettings, RiskLimits
-from connector.publisher import Publisher
 from connector.sequences import resume
 from reliability.chaos.carrying_out import on_own_servers
 from reliability.chaos.counting_port import CountingPort
 from reliability.chaos.findings import Findings
 from reliability.engine_port import MID_TICKS
 from reliability.result import Result, TrialError
+from reliability.unlimited_gateway import unlimited_gateway
 from topics.catalogue import INTENTS, ORDERS
 from topics.codec import Record, decode, encode
 from topics.envelope import Envelope
@@ -49,7 +46,6 @@ STARTS: Final = 5
 REPEATED: Final = 10
 _AT_ONCE: Final = 2_000
 _STALLED_S: Final = 60.0
-_UNLIMITED: Final = Decimal(10**12)
 
 
 @dataclass(frozen=True)
@@ -154,20 +150,10 @@ def _record(number: int, told: str = "") -> Record:
 async def _running(log: LogAddress, dsn: str, port: CountingPort) -> AsyncIterator[Gateway]:
     instruments = {symbol: instrument(symbol) for symbol in SYMBOLS}
     keys = {ORDERS: [f"{VENUE}:{symbol}" for symbol in SYMBOLS]}
-    async with LogProducer(log, client_id="orders") as producer:
-        publisher = Publisher(producer, await resume(log, keys), subscriber_buffer=1_024)
-        gateway = Gateway(
-            port=port,
-            ledger=PostgresLedger(dsn),
-            publish=publisher.publish_orders,
-            instruments=instruments,
-            limits=RiskLimits(
-                max_exposure_quote=_UNLIMITED, max_order_notional=_UNLIMITED, max_open_orders_per_symbol=10**9
-            ),
-            settings=GatewaySettings(reconcile_interval_s=3_600),
-        )
+    sequences = await resume(log, keys)
+    async with unlimited_gateway(port, log, dsn, instruments, client_id="orders", sequences=sequences) as trading:
+        gateway = trading.gateway
         port.emit = gateway.on_report
-        await gateway.start()
         for symbol in SYMBOLS:
             gateway.on_mark_price(symbol, await port.mark_price(symbol))
         reading = asyncio.ensure_future(gateway.run_intents(log))
@@ -176,7 +162,6 @@ async def _running(log: LogAddress, dsn: str, port: CountingPort) -> AsyncIterat
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
-            await gateway.stop()
 
 
 async def _handled(gateway: Gateway, count: int) -> dict[str, int]:

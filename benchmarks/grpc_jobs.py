@@ -15,6 +15,7 @@ import grpc
 from benchmarks.bare_server import ECHO, STREAM, repeated
 from benchmarks.orders import require_accepted, resting_message
 from connector.client import ConnectorClient
+from topics.v1.market_pb2 import MarketBatch
 
 _AT_ONCE: Final = 10
 _PATIENCE_S: Final = 0.02
@@ -102,34 +103,47 @@ async def _until(due: float) -> None:
 
 @dataclass(frozen=True)
 class Delays:
-    """Reads this many market messages. Answers with the milliseconds since each one's `received_ns`."""
+    """Reads this many quotes, however many come together. Answers with the milliseconds since each one's `update_id`,
+    the wall clock in nanoseconds when it was published."""
 
     symbol: str
     count: int
 
     async def run(self, client: ConnectorClient) -> list[float]:
-        delays = []
+        delays: list[float] = []
         async for batch in client.prices(self.symbol):
-            delays.append((time.time_ns() - batch.received_ns) / 1e6)
-            if len(delays) == self.count:
+            now_ns = time.time_ns()
+            delays += [(now_ns - event.quote.update_id) / 1e6 for event in batch.events]
+            if len(delays) >= self.count:
                 break
         return delays
 
 
 @dataclass(frozen=True)
+class Arrivals:
+    """On the monotonic clock, of how many messages in how many gRPC messages."""
+
+    first: float
+    last: float
+    messages: int
+    grpc_messages: int
+
+
+@dataclass(frozen=True)
 class Reading(ABC):
-    """Reads this many messages. Answers with when the first and the last one came, on the monotonic clock."""
+    """Reads this many messages, however many come together."""
 
     count: int
 
-    async def run(self, client: ConnectorClient) -> tuple[float, float]:
-        read, first = 0, 0.0
-        async for _ in self.messages(client):
-            read += 1
+    async def run(self, client: ConnectorClient) -> Arrivals:
+        read, received, first = 0, 0, 0.0
+        async for message in self.messages(client):
+            read += len(message.events) if isinstance(message, MarketBatch) else 1
+            received += 1
             first = first or time.monotonic()
-            if read == self.count:
+            if read >= self.count:
                 break
-        return first, time.monotonic()
+        return Arrivals(first, time.monotonic(), read, received)
 
     @abstractmethod
     def messages(self, client: ConnectorClient) -> AsyncIterator[object]: ...
@@ -137,6 +151,8 @@ class Reading(ABC):
 
 @dataclass(frozen=True)
 class Prices(Reading):
+    """Of one event each when they were published."""
+
     symbol: str
 
     def messages(self, client: ConnectorClient) -> AsyncIterator[object]:

@@ -51,6 +51,10 @@ class Subscription(Generic[ItemT]):
             self._overflowed()
         self._wake.set()
 
+    def take(self, most: int) -> list[ItemT]:
+        """What waits already, in its order."""
+        return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+
     def __aiter__(self) -> Self:
         return self
 

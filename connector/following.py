@@ -9,11 +9,13 @@ from typing import Any, Generic
 
 from connector.broadcast import Broadcast
 from connector.grpc_errors import InvalidFieldError
+from connector.joining import joined
 from connector.replay import BrokenSequenceError, MissedError, Missing, Replays
 from connector.sequences import first_seq, last_seq
 from topics.catalogue import MessageT, Topic
 from topics.v1.market_pb2 import MarketBatch
 
+AT_ONCE = 255
 FEW = 256
 """So few missed messages are read while live ones wait in the subscriber's buffer; more are read before."""
 
@@ -84,7 +86,7 @@ class Following:
                     if reached[name := key.removeprefix(channel.key(""))] < one.until
                 }
             async for message in subscription:
-                for news in _news(channel, reached, (message,)):
+                for news in _news(channel, reached, joined([message, *subscription.take(AT_ONCE)])):
                     yield news
 
     def _check(self, channel: Channel[Any], known: Mapping[str, int], after_seq: Mapping[str, int]) -> None:

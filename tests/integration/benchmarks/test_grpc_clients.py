@@ -15,8 +15,9 @@ async def test_each_client_answers_for_itself() -> None:
     async with bare_server() as address, clients(address, 2) as connected:
         calls = [Echoes(Pace(count), address=address, body=b"order") for count in (2, 3)]
         assert [len(times) for times in await connected.each(calls)] == [2, 3]
-        [(first, last)] = await connected.each([Bytes(100, address=address, body=b"quote")])
-        assert 0 < first <= last
+        [arrivals] = await connected.each([Bytes(100, address=address, body=b"quote")])
+        assert 0 < arrivals.first <= arrivals.last
+        assert arrivals.messages == arrivals.grpc_messages == 100
 
 
 async def test_a_call_that_fails_fails_the_measurement_and_not_the_client() -> None:

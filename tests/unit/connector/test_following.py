@@ -19,7 +19,7 @@ from topics.codec import Record
 from topics.memory_log import MemoryBroker, MemoryLog
 from topics.v1.common_pb2 import Grain
 from topics.v1.instruments_pb2 import Instrument
-from topics.v1.market_pb2 import MarketEvent, Quote
+from topics.v1.market_pb2 import MarketBatch, MarketEvent, Quote
 from topics.v1.orders_pb2 import OrderUpdate
 
 A, B = "AAAUSDT", "BBBUSDT"
@@ -213,3 +213,16 @@ async def test_many_that_come_back_at_once_all_get_what_they_missed() -> None:
         for stream in streams:
             await stream.aclose()
         assert all(seqs(one, A) == list(range(1, 11)) for one in told)
+
+
+async def test_what_waited_for_a_busy_subscriber_comes_together() -> None:
+    """GRPC-5, NFR: a burst costs few gRPC messages; every number comes once, in its order."""
+    async with process(MemoryBroker()) as it, aclosing(it.market({})) as stream:
+        assert await anext(stream) == Begin({A: 0})
+        reading = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        for number in range(1, 101):
+            event = MarketEvent(quote=Quote(update_id=number))
+            it.publisher.market.publish(A, MarketBatch(symbol=A, first_seq=number, events=[event]), number)
+        together = await asyncio.wait_for(reading, WAIT_S)
+        assert (together.first_seq, [event.quote.update_id for event in together.events]) == (1, list(range(1, 101)))

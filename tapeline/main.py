@@ -23,6 +23,7 @@ _COMMANDS: Final = (
     "tapeline.commands.topics",
     "tapeline.commands.queries",
     "tapeline.commands.check",
+    "tapeline.commands.doctor",
     "tapeline.commands.kill",
     "tapeline.commands.rebuild",
     "tapeline.commands.bench",

@@ -59,7 +59,7 @@ def with_ports(settings: Settings) -> Settings:
 
     Raises TapelineError when a port the user chose is taken.
     """
-    wanted = [(name, section, field) for name, section, field in _PORTS if _listens(settings, section)]
+    wanted = port_settings(settings)
     free = choose_ports(
         settings.home, *(name for name, section, field in wanted if not is_chosen(settings, section, field))
     )
@@ -73,6 +73,11 @@ def with_ports(settings: Settings) -> Settings:
                 f"or choose another port in the configuration or with TAPELINE_{section.upper()}__{field.upper()}"
             )
     return updated
+
+
+def port_settings(settings: Settings) -> list[tuple[str, str, str]]:
+    """Every port our own processes listen on: its name in the data folder, section and field of its setting."""
+    return [(name, section, field) for name, section, field in _PORTS if _listens(settings, section)]
 
 
 def wire(settings: Settings, servers: Servers) -> Settings:

@@ -142,7 +142,7 @@ def load_settings(file: Path | None = None, overrides: Mapping[str, Any] | None 
         "agents": {"data_dir": str(home / "agents")},
     }
     merged = given
-    for layer in (yaml_file.content, _dotenv(), _environment(), overrides or {}):
+    for layer in (yaml_file.content, dotenv_layer(), environment_layer(), overrides or {}):
         merged = _merge(merged, layer)
     try:
         return _hiding(Settings(**cast("Any", merged)))
@@ -202,7 +202,7 @@ def _refuse_keys_in(yaml_file: YamlFile) -> None:
             )
 
 
-def _dotenv() -> dict[str, Any]:
+def dotenv_layer() -> dict[str, Any]:
     """Variables of `.env` that are ours; it may hold those of other programs too."""
     try:
         found = DotEnvSettingsSource(Settings, env_file=DOTENV_FILE, env_file_encoding="utf-8")()
@@ -211,7 +211,7 @@ def _dotenv() -> dict[str, Any]:
     return {name: value for name, value in found.items() if name in Settings.model_fields and name != "home"}
 
 
-def _environment() -> dict[str, Any]:
+def environment_layer() -> dict[str, Any]:
     for name in os.environ:
         head, nested, _ = name.removeprefix(_PREFIX).lower().partition("__")
         if name.startswith(_PREFIX) and nested and head not in Settings.model_fields:

@@ -83,6 +83,11 @@ def kafka_class_path(cache: Path, progress: Progress | None = None) -> list[Path
     return [folder / jar.file_name for jar in jars]
 
 
+def is_cached(cache: Path) -> bool:
+    """Whether a start needs no network."""
+    return _complete(cache / f"kafka-{KAFKA_VERSION}", pinned_jars())
+
+
 def _complete(folder: Path, jars: list[Jar]) -> bool:
     try:
         return all((folder / jar.file_name).stat().st_size == jar.size for jar in jars)

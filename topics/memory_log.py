@@ -257,11 +257,11 @@ class MemoryProducer(Producer):
         self._broker.when_up(lambda: self._take(batch, sent))
 
     def _take(self, batch: list[tuple[Record, "asyncio.Future[Any]"]], sent: float) -> None:
-        if self._lost or self._failure is not None:
+        if self._lost:
             return
         now = batch[0][1].get_loop().time()
         fate = self._conditions.batch_fate()
-        if fate == "lost" or now - sent > REQUEST_TIMEOUT_S:
+        if self._failure is not None or fate == "lost" or now - sent > REQUEST_TIMEOUT_S:
             self._fail(batch)
             return
         taken = [(self._broker.append(record, self._namespace, self.client_id), ack) for record, ack in batch]

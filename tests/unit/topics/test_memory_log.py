@@ -47,6 +47,21 @@ async def test_a_producer_that_fails_raises_whether_or_not_the_record_is_there(
     assert values(broker) == on_the_log
 
 
+async def test_who_waits_for_the_batch_after_the_one_that_fails_is_told() -> None:
+    """ES-3: as a real producer does; a process that ends would wait for ever."""
+    broker = MemoryBroker()
+    async with MemoryLog(broker, Failing("lost")).producer(client_id="test") as producer:
+        broker.go_down()
+        acks = [await producer.enqueue(record("a"))]
+        await asyncio.sleep(0.05)
+        acks.append(await producer.enqueue(record("b")))
+        await asyncio.sleep(0.05)
+        broker.come_up()
+        async with asyncio.timeout(5):
+            told = await asyncio.gather(*acks, return_exceptions=True)
+    assert [type(it) for it in told] == [KafkaTimeoutError, KafkaTimeoutError]
+
+
 async def test_what_is_sent_while_the_log_is_away_arrives_in_order_afterwards() -> None:
     """ES-3: nothing acknowledged is lost, nothing overtakes."""
     broker = MemoryBroker()

@@ -8,20 +8,24 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Any
 
 import orjson
 from aiohttp import web
 
+from venue.conditions import Conditions
 from venue.errors import Refusal, cancel_rejected, unknown_order
 from venue.exchange import Exchange
-from venue.listen_keys import ListenKeys
+from venue.instruments import Product
+from venue.listen_keys import ListenKeys, ListenTokens
 from venue.misbehaviour import OPERATIONS, Effect, Happening, Misbehaviour, Operation, RequestRule
 from venue.orders import Order
+from venue.routing import product_of
+from venue.scripted_streams import ScriptedStreams
 from venue.shifted_ids import lowered, raised
-from venue.streams import USER, Streams
+from venue.user_messages import USER_STREAMS
 
 Given = dict[str, str]
 Execute = Callable[[Callable[[Given], Given]], web.Response]
@@ -37,43 +41,50 @@ class StreamTrouble(StrEnum):
     EXPIRE_KEY = "expire_key"
 
 
-class ScriptedStreams(Streams):
-    """Streams whose user messages are sent as the script says: late, again, out of order or never."""
-
-    def __init__(self, misbehaviour: Misbehaviour) -> None:
-        super().__init__()
-        self._misbehaviour = misbehaviour
-
-    def publish(self, name: str, message: Any) -> int:
-        if name != USER:
-            return super().publish(name, message)
-        shown = lowered(message, self._misbehaviour.script.id_shift)
-        heard = 0
-        for delay_s in self._misbehaviour.message(message):
-            if delay_s:
-                asyncio.get_running_loop().call_later(delay_s, super().publish, name, shown)
-            else:
-                heard = super().publish(name, shown)
-        return heard
-
-
 class Edge:
     """One venue's. `orders_forgotten` are client ids no query finds any more."""
 
-    def __init__(self, misbehaviour: Misbehaviour, exchange: Exchange, keys: ListenKeys) -> None:
+    def __init__(
+        self,
+        misbehaviour: Misbehaviour,
+        conditions: Conditions,
+        exchange: Exchange,
+        streams: ScriptedStreams,
+        keys: ListenKeys,
+        tokens: ListenTokens,
+        stand: Callable[[bool], None],
+    ) -> None:
         self.misbehaviour = misbehaviour
         self._exchange = exchange
-        self._streams = exchange.streams
+        self._streams = streams
         self._keys = keys
+        self._tokens = tokens
+        self._stand = stand
         self.orders_forgotten: set[str] = set()
+        self.meet(conditions)
+
+    def meet(self, conditions: Conditions) -> None:
+        """From now on these conditions, and no others. Raises `Refusal` for a clock that cannot stand."""
+        self._stand(conditions.clock_stands)
+        self._streams.meet(conditions)
+        self.conditions = conditions
+
+    def drop(self, products: Collection[Product]) -> int:
+        """End the WebSocket connections of these products without a word; returns how many there were."""
+        users = {USER_STREAMS[product] for product in products}
+        met = [one for one in self._streams.subscribers if one.product in products or not users.isdisjoint(one.names)]
+        for subscriber in met:
+            subscriber.hang_up()
+        return len(met)
 
     async def pass_through(self, request: web.Request, given: Given, execute: Execute) -> web.StreamResponse:
         """Answer a request the way the script wants it. Raises `Refusal` where the script cannot be carried out."""
-        operation = OPERATIONS.get((request.method, request.path))
+        operation, product = OPERATIONS.get((request.method, request.path)), product_of(request.path)
+        await asyncio.sleep(self.conditions.rest_late_s(product))
         given = raised(given, self.misbehaviour.script.id_shift)
-        ids = self._client_ids(given)
+        ids = self._client_ids(given, product)
         self._refuse_forgotten(operation, ids)
-        rule = self.misbehaviour.request(operation, ids)
+        rule = self.misbehaviour.request(operation, ids, product)
         if rule is None:
             return self._shown(self._without_forgotten(operation, self._execute(execute)))
         await asyncio.sleep(rule.arrives_after_s)
@@ -92,7 +103,7 @@ class Edge:
     def happen(self, effect: Effect, own: str = "") -> None:
         """Something happens to an order now. Raises `Refusal` if it is not open."""
         client_order_id = effect.client_order_id or own
-        order = self._open_order(client_order_id)
+        order = self._open_order(client_order_id, effect.product)
         match effect.what:
             case Happening.FILL:
                 self._exchange.fill(order, effect.lots or order.remaining)
@@ -104,12 +115,12 @@ class Edge:
                 self._exchange.expire(order, tell=False)
                 self.orders_forgotten.add(client_order_id)
 
-    def trouble(self, kind: StreamTrouble) -> int:
-        """Returns how many connections of the user stream it met."""
-        met = self._streams.listeners(USER)
+    def trouble(self, kind: StreamTrouble, product: Product = Product.PERPETUAL) -> int:
+        """Returns how many connections of the product's user stream it met."""
+        stream = USER_STREAMS[product]
+        met = self._streams.listeners(stream)
         if kind is StreamTrouble.EXPIRE_KEY:
-            self._keys.end()
-            self._streams.publish(USER, {"e": "listenKeyExpired", "E": self._exchange.time_ms})
+            self._end_key(product)
         for subscriber in met:
             match kind:
                 case StreamTrouble.CLOSE:
@@ -117,8 +128,16 @@ class Edge:
                 case StreamTrouble.SILENCE:
                     subscriber.silent = True
                 case StreamTrouble.EXPIRE_KEY:
-                    self._streams.unsubscribe(subscriber, [USER])
+                    self._streams.unsubscribe(subscriber, [stream])
         return len(met)
+
+    def _end_key(self, product: Product) -> None:
+        if product is Product.PERPETUAL:
+            self._keys.end()
+        if product is Product.MARGIN:
+            self._tokens.end()
+        said = "listenKeyExpired" if product is Product.PERPETUAL else "eventStreamTerminated"
+        self._streams.publish(USER_STREAMS[product], {"e": said, "E": self._exchange.time_ms})
 
     def _execute(self, execute: Execute, items: int | None = None) -> web.Response:
         def change(given: Given) -> Given:
@@ -160,20 +179,20 @@ class Edge:
         found = orjson.loads(_body(answer))
         return _with(answer, [one for one in found if one["clientOrderId"] not in self.orders_forgotten])
 
-    def _client_ids(self, given: Mapping[str, str]) -> list[str]:
+    def _client_ids(self, given: Mapping[str, str], product: Product) -> list[str]:
         """The client ids a request is about, found by the venue's id where it gives that."""
         ids = [given[name] for name in ("newClientOrderId", "origClientOrderId") if given.get(name)]
         for name, value in given.items():
             if name.lower() in _BATCHES:
                 ids += [str(one.get("newClientOrderId", "")) if isinstance(one, dict) else one for one in _list(value)]
         if given.get("orderId", "").isdecimal():
-            order = self._exchange.ledger.order(given.get("symbol", ""), int(given["orderId"]), None)
+            order = self._exchange.ledger.order(product.listing(given.get("symbol", "")), int(given["orderId"]), None)
             ids += [order.client_order_id] if order else []
         return [str(one) for one in ids]
 
-    def _open_order(self, client_order_id: str) -> Order:
-        for (_, name), order in self._exchange.engine.open_by_client_id.items():
-            if name == client_order_id:
+    def _open_order(self, client_order_id: str, product: Product | None) -> Order:
+        for (symbol, name), order in self._exchange.engine.open_by_client_id.items():
+            if name == client_order_id and product in (None, Product.of(symbol)):
                 return order
         raise Refusal(-2013, f"Order {client_order_id!r} is not open, so nothing can happen to it.")
 

@@ -1,7 +1,8 @@
-"""The endpoints that tell a venue to misbehave: `/paper/v1/misbehaviour` and `/paper/v1/happenings`.
+"""The endpoints that tell a venue to misbehave: `misbehaviour`, `conditions` and `happenings` of `/paper/v1/`.
 
-PUT a `Script` replaces what was told before, GET says how much it touched and which rules had nothing to touch yet,
-POST an `Effect` or a stream's trouble makes it happen now. Must not: exist on a venue not started to misbehave.
+PUT a `Script` or `Conditions` replaces what was told before; GET says how much a script touched and which rules had
+nothing to touch yet, or which conditions stand; POST an `Effect`, a stream's trouble or connections to drop makes it
+happen now. Must not: exist on a venue not started to misbehave.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from venue.conditions import Conditions
 from venue.edge import Edge, StreamTrouble
 from venue.errors import Refusal, parameter_malformed
+from venue.instruments import Product
 from venue.misbehaviour import Effect, Script
 
 
@@ -25,6 +28,9 @@ class Happenings(BaseModel):
 
     effects: tuple[Effect, ...] = ()
     user_streams: StreamTrouble | None = None
+    user_streams_of: Product = Product.PERPETUAL
+    drop_connections: tuple[Product, ...] = ()
+    """Products whose WebSocket connections end now, market data and user streams alike."""
 
 
 class EdgeControl:
@@ -34,6 +40,8 @@ class EdgeControl:
     def add_routes(self, router: web.UrlDispatcher) -> None:
         router.add_put("/paper/v1/misbehaviour", _answering(self._load))
         router.add_get("/paper/v1/misbehaviour", _answering(self._counts))
+        router.add_put("/paper/v1/conditions", _answering(self._meet))
+        router.add_get("/paper/v1/conditions", _answering(self._conditions))
         router.add_post("/paper/v1/happenings", _answering(self._happen))
 
     def _load(self, body: bytes) -> dict[str, Any]:
@@ -49,7 +57,15 @@ class EdgeControl:
         for effect in happenings.effects:
             self._edge.happen(effect)
         kind = happenings.user_streams
-        return {"streams": 0 if kind is None else self._edge.trouble(kind)}
+        met = 0 if kind is None else self._edge.trouble(kind, happenings.user_streams_of)
+        return {"streams": met, "dropped": self._edge.drop(happenings.drop_connections)}
+
+    def _meet(self, body: bytes) -> dict[str, Any]:
+        self._edge.meet(Conditions.model_validate_json(body))
+        return {}
+
+    def _conditions(self, _: bytes) -> dict[str, Any]:
+        return self._edge.conditions.model_dump(mode="json")
 
 
 def _answering(act: Callable[[bytes], dict[str, Any]]) -> Callable[[web.Request], Awaitable[web.Response]]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-from venue.errors import InstrumentError, TapeError
+from venue.errors import InstrumentError, Refusal, TapeError
 from venue.exchange import Exchange
 from venue.instruments import Product
 from venue.pacing import Pacer
@@ -169,6 +169,11 @@ class LivePlayer:
                 for symbol in self._tape.playbacks
             },
         }
+
+    def stand(self, standing: bool) -> None:
+        """Raises `Refusal`: the clock is another venue's."""
+        if standing:
+            raise Refusal(-4000, "A live market cannot be made to stand: its clock is the other venue's.")
 
     def acknowledge(self, symbol: str, update_id: int) -> None:
         """The other venue does not wait for agents."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
-from venue.edge import Edge, ScriptedStreams
+from venue.edge import Edge
 from venue.errors import LedgerError, PortTakenError
 from venue.exchange import Exchange
 from venue.listen_keys import ListenKeys, ListenTokens
@@ -24,6 +24,7 @@ from venue.live import LiveFeed, LivePlayer, LiveTape
 from venue.misbehaviour import Misbehaviour
 from venue.opening import Opened, open_venue
 from venue.player import Player, tell_mark_prices
+from venue.scripted_streams import ScriptedStreams
 from venue.server import VenueServer
 from venue.settings import VenueSettings
 from venue.signature import Authenticator
@@ -52,7 +53,7 @@ async def serve(settings: VenueSettings, stop: asyncio.Event, started: asyncio.F
     """Serve until `stop` is set; `started` gets the port once the venue listens (port 0 takes a free one)."""
     with only_one(settings):
         misbehaviour = Misbehaviour() if settings.misbehaves else None
-        streams = ScriptedStreams(misbehaviour) if misbehaviour else Streams()
+        streams = ScriptedStreams(misbehaviour, settings.conditions) if misbehaviour else Streams()
         feed = LiveFeed(settings.live_feed) if settings.live_feed else None
         opened = open_venue(settings, streams, LiveTape(await feed.open()) if feed else None)
         try:
@@ -112,7 +113,9 @@ async def _serve_opened(
     keys, tokens = ListenKeys(secret), ListenTokens(secret)
     stream_server = StreamServer(streams, keys, buffer=settings.subscriber_buffer)
     authenticator = Authenticator(settings.api_key.get_secret_value(), secret)
-    edge = Edge(misbehaviour, exchange, keys) if misbehaviour else None
+    edge = None
+    if misbehaviour and isinstance(streams, ScriptedStreams):
+        edge = Edge(misbehaviour, settings.conditions, exchange, streams, keys, tokens, player.stand)
     server = VenueServer(exchange, player, authenticator, keys, tokens, stream_server, edge)
     server.paper_facts = {
         "synthetic": opened.synthetic,

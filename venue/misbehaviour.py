@@ -14,6 +14,8 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from venue.instruments import Product
+
 AT_ONCE = (0.0,)
 
 
@@ -32,6 +34,8 @@ class Operation(StrEnum):
     POSITIONS = "positions"
     BALANCE = "balance"
     LISTEN_KEY = "listen_key"
+    TRANSFER = "transfer"
+    LOAN = "loan"
     ANY = "any"
 
 
@@ -51,6 +55,24 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/fapi/v3/balance"): Operation.BALANCE,
     ("POST", "/fapi/v1/listenKey"): Operation.LISTEN_KEY,
     ("PUT", "/fapi/v1/listenKey"): Operation.LISTEN_KEY,
+    ("POST", "/sapi/v1/userListenToken"): Operation.LISTEN_KEY,
+    ("POST", "/sapi/v1/asset/transfer"): Operation.TRANSFER,
+    ("POST", "/sapi/v1/margin/borrow-repay"): Operation.LOAN,
+    ("GET", "/api/v3/account"): Operation.BALANCE,
+    ("GET", "/sapi/v1/margin/account"): Operation.BALANCE,
+    **{
+        (method, f"{base}/{path}"): operation
+        for base in ("/api/v3", "/sapi/v1/margin")
+        for method, path, operation in (
+            ("POST", "order", Operation.PLACE),
+            ("DELETE", "order", Operation.CANCEL),
+            ("DELETE", "openOrders", Operation.CANCEL_ALL),
+            ("GET", "order", Operation.FIND),
+            ("GET", "openOrders", Operation.OPEN_ORDERS),
+            ("GET", "allOrders", Operation.ORDER_HISTORY),
+            ("GET", "myTrades", Operation.FILLS),
+        )
+    },
 }
 
 
@@ -72,6 +94,7 @@ class Effect(_Rule):
 
     what: Happening
     client_order_id: str = ""
+    product: Product | None = None
     lots: int = Field(default=0, ge=0)
 
 
@@ -87,12 +110,13 @@ class Answer(_Rule):
 class RequestRule(_Rule):
     """Touches `times` requests (None: all from then on) after leaving `skip` matching ones alone.
 
-    `client_order_id` empty: any. `executed_items`: how many of a batch are executed (None: all). `leave_out_newest`
-    and `fields` change the answer's items: a list that lags, a snapshot that is stale. `cut_after`: bytes of the
-    answer's body that are sent. `answered` False: the connection is reset instead.
+    `product` None and `client_order_id` empty: any. `executed_items`: how many of a batch are executed (None: all).
+    `leave_out_newest` and `fields` change the answer's items: a list that lags, a snapshot that is stale.
+    `cut_after`: bytes of the answer's body that are sent. `answered` False: the connection is reset instead.
     """
 
     on: Operation
+    product: Product | None = None
     client_order_id: str = ""
     skip: int = Field(default=0, ge=0)
     times: int | None = Field(default=1, ge=1)
@@ -116,6 +140,7 @@ class MessageRule(_Rule):
     `event` such as ORDER_TRADE_UPDATE and `execution` such as TRADE, empty: any.
     """
 
+    product: Product | None = None
     event: str = ""
     execution: str = ""
     client_order_id: str = ""
@@ -158,20 +183,24 @@ class Misbehaviour:
         """The rules that never had anything to touch: a script that did not happen."""
         return [repr(rule) for rule in self._rules() if not self.touched.get(id(rule))]
 
-    def request(self, operation: Operation | None, client_order_ids: Collection[str]) -> RequestRule | None:
+    def request(
+        self, operation: Operation | None, client_order_ids: Collection[str], product: Product = Product.PERPETUAL
+    ) -> RequestRule | None:
         """What is to happen to a request about these orders; None: nothing unusual."""
         for rule in self.script.requests:
-            meant = rule.on is Operation.ANY or rule.on is operation
+            meant = (rule.on is Operation.ANY or rule.on is operation) and rule.product in (None, product)
             if meant and rule.client_order_id in ("", *client_order_ids) and self._touches(rule):
                 return rule
         return None
 
-    def message(self, message: Mapping[str, Any]) -> Sequence[float]:
+    def message(self, message: Mapping[str, Any], product: Product = Product.PERPETUAL) -> Sequence[float]:
         """Seconds after which each copy of a user message is sent."""
-        order = message.get("o", {})
+        order = message.get("o", {}) if product is Product.PERPETUAL else message
+        client_order_id = order.get("C") or order.get("c")
         for rule in self.script.messages:
             meant = rule.event in ("", message.get("e")) and rule.execution in ("", order.get("x"))
-            if meant and rule.client_order_id in ("", order.get("c")) and self._touches(rule):
+            meant = meant and rule.product in (None, product)
+            if meant and rule.client_order_id in ("", client_order_id) and self._touches(rule):
                 return rule.sent_after_s
         return AT_ONCE
 

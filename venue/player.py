@@ -47,6 +47,7 @@ class Player:
         self._generation = -1
         self._saved_at = time.monotonic()
         self._saved_position = exchange.tape.position
+        self._stands = False
         self.waiting: str | None = None
         self.ended = False
 
@@ -59,6 +60,11 @@ class Player:
         """The agents decided everything of the symbol up to that update id."""
         self.pacer.acknowledged(symbol, update_id, time.monotonic())
         self._progress.set()
+
+    def stand(self, standing: bool) -> None:
+        """Stop the tape's clock, or let it go on."""
+        self._stands = standing
+        self._streams.changed.set()
 
     async def run(self) -> None:
         """Play until the tape ends."""
@@ -75,15 +81,19 @@ class Player:
         self.waiting = None
         log.info("the tape has ended after %d events; the venue stays up", tape.position)
 
-    def _missing(self) -> list[str]:
+    def _missing(self) -> str | None:
+        """What must be there before the tape goes on."""
+        if self._stands:
+            return "the clock to be let go on"
         if not self._wait_for_subscriber:
-            return []
-        return sorted(one for one in self._exchange.tape.symbols if not self._streams.has_market_data(one))
+            return None
+        missing = sorted(one for one in self._exchange.tape.symbols if not self._streams.has_market_data(one))
+        return f"a market-data subscriber of {', '.join(missing)}" if missing else None
 
     async def _audience(self) -> None:
         """Wait until every instrument has a subscriber; forget what nobody is left to acknowledge."""
         while missing := self._missing():
-            self.waiting = f"waiting for a market-data subscriber of {', '.join(missing)}"
+            self.waiting = f"waiting for {missing}"
             self._streams.changed.clear()
             self._save_if_due()
             await self._streams.changed.wait()
@@ -109,7 +119,7 @@ class Player:
                 await asyncio.sleep(min(wait_s, LOOK_EVERY_S))
             elif burst % BURST == 0:
                 await asyncio.sleep(0)
-            if wait_s <= LOOK_EVERY_S:
+            if wait_s <= LOOK_EVERY_S and not self._stands:
                 self._exchange.play_next()
             self._save_if_due()
 

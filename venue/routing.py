@@ -7,9 +7,17 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from venue.exchange import Exchange
+from venue.instruments import Product
 from venue.rest_parameters import Given
 
 Handler = Callable[[Exchange, Given], Any]
+
+
+def product_of(path: str) -> Product:
+    """The product a path is about; requests about the key or several wallets count as spot."""
+    if path.startswith("/sapi/v1/margin/"):
+        return Product.MARGIN
+    return Product.SPOT if path.startswith(("/api/", "/sapi/")) else Product.PERPETUAL
 
 
 class Access(Enum):

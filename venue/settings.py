@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from venue.conditions import Conditions
+
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -67,6 +69,8 @@ class VenueSettings(BaseModel):
     """Messages a slow WebSocket client may be behind before it is cut off."""
     misbehaves: bool = False
     """Take scripts of misbehaviour at /paper/v1/misbehaviour, on loopback only: for tests and trials."""
+    conditions: Conditions = Conditions()
+    """How bad the line is from the start, of a venue that misbehaves; /paper/v1/conditions changes it."""
 
     @model_validator(mode="after")
     def _lists_something(self) -> Self:
@@ -80,4 +84,6 @@ class VenueSettings(BaseModel):
             raise ValueError(
                 f"a venue that misbehaves listens on loopback only ({', '.join(LOOPBACK)}), not {self.host}"
             )
+        if self.conditions != Conditions() and not self.misbehaves:
+            raise ValueError("conditions are of a venue that misbehaves: set misbehaves too")
         return self

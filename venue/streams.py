@@ -24,8 +24,9 @@ USER = "user data"
 class Subscriber:
     """One WebSocket connection: its streams and what waits to be sent to it."""
 
-    def __init__(self, send: Send, *, combined: bool, limit: int) -> None:
+    def __init__(self, send: Send, *, combined: bool, limit: int, product: Product = Product.PERPETUAL) -> None:
         self._send = send
+        self.product = product
         self._limit = limit
         self._waiting: deque[bytes] = deque()
         self._wake = asyncio.Event()
@@ -88,6 +89,10 @@ class Streams:
     @property
     def count(self) -> int:
         return len(self._all)
+
+    @property
+    def subscribers(self) -> list[Subscriber]:
+        return list(self._all)
 
     @property
     def names(self) -> dict[str, int]:

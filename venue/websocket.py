@@ -75,10 +75,17 @@ class StreamServer:
             if not self._keys.is_valid(other, time.monotonic()):
                 return web.json_response({"code": -1125, "msg": "This listenKey does not exist."}, status=400)
             listened.append(USER)
-        return await self.attend(request, listened, partial(self._answer, product), combined=combined)
+        answer = partial(self._answer, product)
+        return await self.attend(request, listened, answer, combined=combined, product=product)
 
     async def attend(
-        self, request: web.Request, names: list[str], answer: Answer, *, combined: bool = False
+        self,
+        request: web.Request,
+        names: list[str],
+        answer: Answer,
+        *,
+        combined: bool = False,
+        product: Product = Product.SPOT,
     ) -> web.StreamResponse:
         """Serve one connection, subscribed to these streams, until it ends; `answer` is asked with what it sends."""
         connection = web.WebSocketResponse(heartbeat=PING_EVERY_S, compress=False)
@@ -87,7 +94,7 @@ class StreamServer:
         async def send(message: bytes) -> None:
             await connection.send_frame(message, WSMsgType.TEXT)
 
-        subscriber = Subscriber(send, combined=combined, limit=self._buffer)
+        subscriber = Subscriber(send, combined=combined, limit=self._buffer, product=product)
         if request.transport is not None:
             subscriber.hang_up = request.transport.abort
         self.streams.add(subscriber)

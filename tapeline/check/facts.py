@@ -165,3 +165,8 @@ class Testimony:
     projections: ProjectionFacts
     log: LogFacts
     venue_after: VenueFacts
+
+
+def slot_name(slot: SlotKey) -> str:
+    strategy, venue, symbol, number = slot
+    return f"{strategy} {venue}:{symbol} slot {number}"

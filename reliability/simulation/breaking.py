@@ -23,7 +23,7 @@ from reliability.simulation.streams import Streams
 from reliability.simulation.weather import Weather
 from reliability.simulation.wire import VenueState
 from topics.catalogue import GRID_STATE, TOPICS
-from topics.memory_log import MemoryBroker
+from topics.memory_broker import MemoryBroker
 from topics.v1.state_pb2 import AgentState
 
 _BETWEEN_WRITES_S = 0.003

@@ -23,7 +23,7 @@ from reliability.simulation.wire import answer_of
 from topics.catalogue import CONTROL
 from topics.codec import encode
 from topics.envelope import Envelope
-from topics.memory_log import MemoryBroker
+from topics.memory_broker import MemoryBroker
 from topics.v1.common_pb2 import ORDER_TYPE_LIMIT, SIDE_BUY, SIDE_SELL, TIME_IN_FORCE_POST_ONLY
 from topics.v1.control_pb2 import ControlEvent
 from venue.instruments import LISTED

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from topics.memory_log import Conditions
+from topics.memory_broker import Conditions
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,8 @@ from reliability.simulation.venue_port import SimulatedVenue
 from reliability.simulation.weather import LogConditions, Weather
 from reliability.simulation.wire import VenueState, Wire
 from topics.catalogue import INTENTS
-from topics.memory_log import MemoryBroker, MemoryLog
+from topics.memory_broker import MemoryBroker
+from topics.memory_log import MemoryLog
 from topics.v1.control_pb2 import ActivateSymbol, DeactivateSymbol
 from venue.instruments import LISTED
 

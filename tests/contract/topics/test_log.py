@@ -12,7 +12,8 @@ from topics import admin
 from topics.catalogue import CONTROL, INTENTS, MARKET
 from topics.codec import Record, decode
 from topics.log import Log, LogAddress, Reader, partitions_of, read_to_end
-from topics.memory_log import MemoryBroker, MemoryLog
+from topics.memory_broker import MemoryBroker
+from topics.memory_log import MemoryLog
 from topics.v1.dead_letter_pb2 import DeadLetter
 
 

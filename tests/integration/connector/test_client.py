@@ -20,7 +20,8 @@ from connector.sequences import Sequences
 from connector.server import GrpcServer
 from connector.service import ConnectorService
 from connector.service_parts import Orders, Parts
-from topics.memory_log import MemoryBroker, MemoryLog
+from topics.memory_broker import MemoryBroker
+from topics.memory_log import MemoryLog
 from topics.v1.common_pb2 import Grain
 from topics.v1.instruments_pb2 import Instrument
 from topics.v1.market_pb2 import MarketBatch, MarketEvent

@@ -16,7 +16,8 @@ from connector.replay import PAGE, MissedError, Replays
 from connector.sequences import resume
 from topics.catalogue import MARKET, ORDERS
 from topics.codec import Record
-from topics.memory_log import MemoryBroker, MemoryLog
+from topics.memory_broker import MemoryBroker
+from topics.memory_log import MemoryLog
 from topics.v1.common_pb2 import Grain
 from topics.v1.instruments_pb2 import Instrument
 from topics.v1.market_pb2 import MarketBatch, MarketEvent, Quote

@@ -33,7 +33,8 @@ from connector.v1.connector_pb2 import (
     ReleaseRequest,
 )
 from topics.errors import TapelineError
-from topics.memory_log import MemoryBroker, MemoryLog
+from topics.memory_broker import MemoryBroker
+from topics.memory_log import MemoryLog
 from topics.v1.account_pb2 import AccountUpdate
 from topics.v1.common_pb2 import Grain, OrderType, Side, TimeInForce
 from topics.v1.instruments_pb2 import Instrument

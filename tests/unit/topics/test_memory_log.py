@@ -9,7 +9,8 @@ from aiokafka.errors import KafkaTimeoutError
 from topics.catalogue import GRID_STATE, INTENTS
 from topics.codec import Record
 from topics.log import partitions_of, read_to_end
-from topics.memory_log import Conditions, MemoryBroker, MemoryLog
+from topics.memory_broker import Conditions, MemoryBroker
+from topics.memory_log import MemoryLog
 
 KEY = b"paper:BTCUSDT"
 

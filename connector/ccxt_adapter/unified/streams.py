@@ -23,6 +23,7 @@ from connector.ccxt_adapter.unified.streams_market_reader import MarketReader
 from connector.errors import AuthenticationError
 from connector.port import OrderReport, StreamLost
 from connector.settings import VenueConnection
+from connector.venues import SPOT
 from observability.logs import redact_text
 from topics.v1.account_pb2 import AccountUpdate
 from topics.v1.funding_pb2 import FundingUpdate
@@ -135,11 +136,13 @@ class UnifiedStreams:
         market.quotes.watches = streams_feeds.quotes(exchange, symbols)
         market.trades.watches = streams_feeds.trades(exchange, symbols, self._dialect)
         market.candles.watches = streams_feeds.candles(exchange, symbols)
-        market.funding.watches = streams_feeds.funding(exchange, symbols, self._poll_funding)
+        polled = self._venue.product == SPOT
+        market.funding.watches = streams_feeds.funding(exchange, [] if polled else symbols, self._poll_funding)
         account.orders.watches = streams_feeds.orders(exchange)
         account.fills.watches = streams_feeds.fills(exchange)
         account.balances.watches = streams_feeds.state(exchange, "watchBalance", self._watch_balances)
-        account.positions.watches = streams_feeds.state(exchange, "watchPositions", self._watch_positions)
+        if self._venue.product != SPOT:
+            account.positions.watches = streams_feeds.state(exchange, "watchPositions", self._watch_positions)
         private = (account.orders, account.fills, account.balances, account.positions)
         for feed in private:
             feed.watches = [self._identified(watch) for watch in feed.watches]
@@ -187,9 +190,9 @@ class UnifiedStreams:
         return self._ended
 
     def _identified(self, watch: Watch) -> Watch:
-        """Where subscriptions want the account's number, it is asked for first."""
+        """Where a perpetual's subscriptions want the account's number, it is asked for first."""
         call, name = self._dialect.user_id_in
-        if not call:
+        if not call or self._venue.product == SPOT:
             return watch
 
         async def identified() -> Any:

@@ -15,7 +15,7 @@ class StreamDialect:
     where one stream tells of all of an account's products and they share symbols; `products`: its words for a linear
     perpetual and for spot. `filled_in`: the field that holds all of an order's executed quantity, where ccxt reads the
     latest execution's. `user_id_in`: ccxt's call and the field of its answer that tell the account's number, where
-    subscriptions want it."""
+    a perpetual's subscriptions want it."""
 
     volume_in_contracts: bool = False
     candles_page: int = 100

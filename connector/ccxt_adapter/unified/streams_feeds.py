@@ -34,9 +34,12 @@ def candles(exchange: Any, symbols: list[str]) -> list[Watch]:
 
 
 def funding(exchange: Any, symbols: list[str], poll: Watch) -> list[Watch]:
-    """Rates and mark prices by stream where the venue streams both; else `poll`, and mark prices besides if it can."""
+    """Rates and mark prices by stream where the venue streams both; else `poll`, and mark prices besides if it can.
+
+    Without symbols (spot has neither) `poll` alone.
+    """
     watches: list[Watch] = []
-    if _has(exchange, "watchMarkPrices"):
+    if symbols and _has(exchange, "watchMarkPrices"):
         watches.append(lambda: exchange.watch_mark_prices(symbols))
     if watches and _has(exchange, "watchFundingRates"):
         return [*watches, lambda: exchange.watch_funding_rates(symbols)]

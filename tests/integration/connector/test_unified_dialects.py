@@ -14,8 +14,8 @@ import pytest
 
 from connector.errors import AuthenticationError
 from connector.port import VenueFill, VenueOrder
-from tests.integration.connector.spoken.bitget import Bitget
-from tests.integration.connector.spoken.bybit import Bybit
+from tests.integration.connector.spoken.bitget import Bitget, BitgetSpot
+from tests.integration.connector.spoken.bybit import Bybit, BybitSpot
 from tests.integration.connector.spoken.facts import (
     Bar,
     BookTop,
@@ -25,8 +25,8 @@ from tests.integration.connector.spoken.facts import (
     PublicTrade,
     Speaks,
 )
-from tests.integration.connector.spoken.gate import Gate
-from tests.integration.connector.spoken.okx import Okx
+from tests.integration.connector.spoken.gate import Gate, GateSpot
+from tests.integration.connector.spoken.okx import Okx, OkxSpot
 from tests.integration.connector.spoken.server import SpokenVenue
 from tests.integration.connector.unified_streams import Listening, is_event, is_lost, listening
 from topics.scale import Scale
@@ -35,7 +35,8 @@ from topics.v1.orders_pb2 import OrderStatus
 
 NOW_MS = 1_700_000_000_000
 MINUTE_MS = 60_000
-DIALECTS: tuple[Callable[[], Speaks], ...] = (Bybit, Okx, Bitget, Gate)
+PERPETUAL: tuple[Callable[[], Speaks], ...] = (Bybit, Okx, Bitget, Gate)
+SPOT: tuple[Callable[[], Speaks], ...] = (BybitSpot, OkxSpot, BitgetSpot, GateSpot)
 CLIENT_ID = "tl00000000000000000000000001"
 
 
@@ -52,7 +53,7 @@ class Spoken:
         return self.it.scale
 
     async def trades(self, *trades: PublicTrade) -> None:
-        await self.venue.push(self.dialect.trades, self.dialect.trades_frame(trades))
+        await self.venue.push(self.dialect.trades, *self.dialect.trades_frames(trades))
 
     async def orders(self, *orders: Order) -> None:
         for channel, frame in self.dialect.order_frames(orders):
@@ -71,8 +72,24 @@ async def spoken(dialect: Speaks, *, keep_alive_ms: int = 15_000) -> AsyncIterat
         yield Spoken(dialect, venue, it)
 
 
-@pytest.fixture(params=DIALECTS, ids=lambda dialect: dialect.__name__.lower())
+def name_of(dialect: Any) -> str:
+    return str(dialect.__name__)
+
+
+@pytest.fixture(params=PERPETUAL + SPOT, ids=name_of)
 def dialect(request: pytest.FixtureRequest) -> Speaks:
+    made: Speaks = request.param()
+    return made
+
+
+@pytest.fixture(params=PERPETUAL, ids=name_of)
+def perpetual(request: pytest.FixtureRequest) -> Speaks:
+    made: Speaks = request.param()
+    return made
+
+
+@pytest.fixture(params=SPOT, ids=name_of)
+def spot(request: pytest.FixtureRequest) -> Speaks:
     made: Speaks = request.param()
     return made
 
@@ -147,22 +164,32 @@ async def test_every_change_of_an_order_and_every_execution_comes_though_sent_at
         assert [
             (it.fill.trade_id, here.scale.quantity(it.fill.quantity_lots), Decimal(it.fill.fee), it.fill.fee_asset)
             for it in fills
-        ] == [("501", Decimal("0.02"), Decimal("0.172"), "USDT"), ("502", Decimal("0.03"), Decimal("0.258"), "USDT")]
+        ] == [
+            ("501", Decimal("0.02"), Decimal("0.172"), dialect.fee_asset),
+            ("502", Decimal("0.03"), Decimal("0.258"), dialect.fee_asset),
+        ]
         assert all((it.venue_order_id, it.side, it.fill.maker) == ("77", Side.SIDE_BUY, True) for it in fills)
         assert here.scale.price(fills[0].fill.price_ticks) == Decimal("43000.0")
 
 
-async def test_balances_and_positions_come_as_they_change_and_a_flat_one_too(dialect: Speaks) -> None:
-    """STREAM-1, ORD-5: short, long and flat, in base units."""
+async def test_balances_come_as_they_change(dialect: Speaks) -> None:
+    """STREAM-1, ORD-5: with what is free of them, where the venue tells it."""
     async with spoken(dialect) as here:
         await here.venue.push(dialect.balances, dialect.balance_frame(Money("USDT", "1234.567", "1000.5", NOW_MS)))
         update = await here.it.account.one(lambda item: not is_lost(item) and item.balances)
-        assert (update.balances[0].asset, Decimal(update.balances[0].wallet_balance)) == ("USDT", Decimal("1234.567"))
+        (balance,) = update.balances
+        assert (balance.asset, Decimal(balance.wallet_balance)) == ("USDT", Decimal("1234.567"))
+        assert balance.available_balance in ("1000.5", "")
+
+
+async def test_positions_come_as_they_change_and_a_flat_one_too(perpetual: Speaks) -> None:
+    """STREAM-1, ORD-5: short, long and flat, in base units."""
+    async with spoken(perpetual) as here:
         for size in ("-0.25", "0.5", "0"):
-            frame = dialect.position_frame(Holding(size, "43000.5", NOW_MS))
-            await here.venue.push(dialect.positions, frame)
+            frame = perpetual.position_frame(Holding(size, "43000.5", NOW_MS))
+            await here.venue.push(perpetual.positions, frame)
             told = await here.it.account.one(partial(holds, here.scale, Decimal(size)))
-            assert told.positions[0].symbol == dialect.symbol
+            assert told.positions[0].symbol == perpetual.symbol
 
 
 async def test_a_refused_login_is_an_error_with_the_venue_s_words_and_no_key(dialect: Speaks) -> None:
@@ -220,15 +247,22 @@ async def test_after_a_cut_nothing_is_missing_and_nothing_comes_twice(dialect: S
             await heard.count(before + 1, is_lost)
 
 
-async def test_the_funding_rate_comes_from_the_stream_or_else_is_read(dialect: Speaks) -> None:
+async def test_the_funding_rate_comes_from_the_stream_or_else_is_read(perpetual: Speaks) -> None:
     """FUND-1: rate and mark price as the venue writes them, the next time in ms."""
-    async with spoken(dialect) as here:
-        for channel, frame in dialect.funding_frames():
+    async with spoken(perpetual) as here:
+        for channel, frame in perpetual.funding_frames():
             await here.venue.push(channel, frame)
         update = await here.it.funding.one(lambda _update: True)
         assert (update.symbol, Decimal(update.rate), Decimal(update.mark_price), update.next_funding_time_ms) == (
-            dialect.symbol, Decimal("0.000125"), Decimal("43000.55"), 1_700_006_400_000,
+            perpetual.symbol, Decimal("0.000125"), Decimal("43000.55"), 1_700_006_400_000,
         )  # fmt: skip
+
+
+async def test_spot_pays_no_funding(spot: Speaks) -> None:
+    """FUND-1: rate 0, no next time; the last price stands for the mark price."""
+    async with spoken(spot) as here:
+        update = await here.it.funding.one(lambda _update: True)
+        assert (update.rate, update.next_funding_time_ms, update.mark_price) == ("0", 0, "43000.55")
 
 
 async def test_what_another_product_of_the_account_does_is_not_this_one_s() -> None:

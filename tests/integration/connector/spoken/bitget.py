@@ -1,7 +1,7 @@
 """Bitget v2, USDT futures: https://www.bitget.com/api-doc/contract/websocket/public/Tickers-Channel and beside it."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from connector.settings import VenueConnection
 from tests.integration.connector.spoken.facts import Bar, BookTop, Holding, Money, Order, PublicTrade
@@ -9,10 +9,11 @@ from tests.integration.connector.spoken.server import Query
 from tests.integration.connector.spoken.settings import connection_to
 
 _STATES = {"new": "live", "partly": "partially_filled", "filled": "filled", "cancelled": "canceled"}
-_TYPE = "USDT-FUTURES"
 
 
 class Bitget:
+    product: ClassVar[Literal["perpetual", "spot"]] = "perpetual"
+    kind: ClassVar = "USDT-FUTURES"
     symbol: ClassVar = "BTCUSDT"
     quote: ClassVar = "ticker BTCUSDT"
     trades: ClassVar = "trade BTCUSDT"
@@ -21,6 +22,7 @@ class Bitget:
     fills: ClassVar = "fill default"
     balances: ClassVar = "account default"
     positions: ClassVar = "positions default"
+    fee_asset: ClassVar = "USDT"
     refusal: ClassVar = "Invalid sign"
 
     def __init__(self) -> None:
@@ -29,7 +31,7 @@ class Bitget:
         self.past_bars: list[Bar] = []
 
     def connection(self, port: int) -> VenueConnection:
-        return connection_to("bitget", self.symbol, port)
+        return connection_to("bitget", self.symbol, port, product=self.product)
 
     def is_ping(self, message: Any) -> bool:
         return bool(message == "ping")
@@ -46,7 +48,7 @@ class Bitget:
 
     def rest(self, path: str, query: Query) -> Any:
         if path == "/api/v2/mix/market/contracts":
-            return _ok([_CONTRACT] if query.get("productType") == _TYPE else [])
+            return _ok([_CONTRACT] if query.get("productType") == self.kind else [])
         if path in ("/api/v2/mix/market/fills", "/api/v2/mix/market/fills-history"):
             return _ok([{**self._trade(one), "symbol": self.symbol} for one in reversed(self.past_trades)])
         if path in ("/api/v2/mix/market/candles", "/api/v2/mix/market/history-candles"):
@@ -75,9 +77,9 @@ class Bitget:
         }  # fmt: skip
         return self._public("ticker", [row])
 
-    def trades_frame(self, trades: Sequence[PublicTrade]) -> Any:
+    def trades_frames(self, trades: Sequence[PublicTrade]) -> list[Any]:
         """The newest first."""
-        return self._public("trade", [self._trade(one) for one in reversed(trades)])
+        return [self._public("trade", [self._trade(one) for one in reversed(trades)])]
 
     def candle_frame(self, bar: Bar) -> Any:
         return self._public("candle1m", [_row(bar)])
@@ -108,11 +110,11 @@ class Bitget:
         return self._private("positions", "instId", [] if holding.size == "0" else [row])
 
     def _public(self, channel: str, data: list[Any]) -> dict[str, Any]:
-        arg = {"instType": _TYPE, "channel": channel, "instId": self.symbol}
+        arg = {"instType": self.kind, "channel": channel, "instId": self.symbol}
         return {"action": "update", "arg": arg, "data": data, "ts": 1_700_000_000_000}
 
     def _private(self, channel: str, by: str, data: list[Any]) -> dict[str, Any]:
-        arg = {"instType": _TYPE, "channel": channel, by: "default"}
+        arg = {"instType": self.kind, "channel": channel, by: "default"}
         return {"action": "snapshot", "arg": arg, "data": data, "ts": 1_700_000_000_000}
 
     def _trade(self, one: PublicTrade) -> dict[str, Any]:
@@ -144,6 +146,54 @@ class Bitget:
         }  # fmt: skip
 
 
+class BitgetSpot(Bitget):
+    """https://www.bitget.com/api-doc/spot/websocket/public/Tickers-Channel and beside it."""
+
+    product: ClassVar[Literal["perpetual", "spot"]] = "spot"
+    kind: ClassVar = "SPOT"
+
+    def rest(self, path: str, query: Query) -> Any:
+        if path == "/api/v2/spot/public/symbols":
+            return _ok([_PAIR])
+        if path == "/api/v2/margin/currencies":
+            return _ok([])
+        if path == "/api/v2/spot/market/tickers":
+            return _ok([{"symbol": self.symbol, "lastPr": "43000.55", "ts": "1700000000000"}])
+        if path in ("/api/v2/spot/market/fills", "/api/v2/spot/market/fills-history"):
+            return _ok([{**self._trade(one), "symbol": self.symbol} for one in reversed(self.past_trades)])
+        if path in ("/api/v2/spot/market/candles", "/api/v2/spot/market/history-candles"):
+            since_ms = int(query.get("startTime", "0"))
+            return _ok([_row(bar) for bar in self.past_bars if bar.open_ms >= since_ms])
+        return None
+
+    def balance_frame(self, money: Money) -> Any:
+        row = {"coin": money.asset, "available": money.available, "frozen": "234.067", "locked": "0",
+               "limitAvailable": "0", "uTime": str(money.time_ms)}  # fmt: skip
+        return self._private("account", "coin", [row])
+
+    def _order(self, one: Order) -> dict[str, Any]:
+        row = {
+            "instId": self.symbol, "orderId": one.order_id, "clientOid": one.client_id, "size": one.size,
+            "newSize": one.size, "notional": "1", "orderType": "limit", "force": "post_only", "side": one.side,
+            "price": one.price, "accBaseVolume": one.filled, "status": _STATES[one.state], "feeDetail": [],
+            "cTime": "1700000000000", "uTime": str(one.time_ms), "stpMode": "none", "enterPointSource": "API",
+        }  # fmt: skip
+        if one.trade_id:
+            row |= {"fillPrice": one.price, "tradeId": one.trade_id, "baseVolume": one.last_fill,
+                    "fillTime": str(one.time_ms), "fillFee": f"-{one.fee}", "fillFeeCoin": "USDT",
+                    "tradeScope": "M", "priceAvg": one.price}  # fmt: skip
+        return row
+
+    def _execution(self, one: Order) -> dict[str, Any]:
+        fee = {"feeCoin": "USDT", "deduction": "no", "totalDeductionFee": "0", "totalFee": f"-{one.fee}"}
+        return {
+            "orderId": one.order_id, "tradeId": one.trade_id, "symbol": self.symbol, "orderType": "limit",
+            "side": one.side, "priceAvg": one.price, "size": one.last_fill, "amount": "1",
+            "tradeScope": "maker" if one.maker else "taker", "feeDetail": [fee], "cTime": str(one.time_ms),
+            "uTime": str(one.time_ms),
+        }  # fmt: skip
+
+
 def _row(bar: Bar) -> list[str]:
     return [str(bar.open_ms), bar.opened, bar.high, bar.low, bar.close, bar.volume, "1", "1"]
 
@@ -161,4 +211,11 @@ _CONTRACT = {
     "symbolStatus": "normal", "offTime": "-1", "limitOpenTime": "-1", "deliveryTime": "", "deliveryStartTime": "",
     "launchTime": "", "fundInterval": "8", "minLever": "1", "maxLever": "125", "posLimit": "0.05",
     "maintainTime": "",
+}  # fmt: skip
+_PAIR = {
+    "symbol": "BTCUSDT", "baseCoin": "BTC", "quoteCoin": "USDT", "minTradeAmount": "0", "maxTradeAmount": "0",
+    "takerFeeRate": "0.002", "makerFeeRate": "0.002", "pricePrecision": "1", "quantityPrecision": "6",
+    "quotePrecision": "8", "status": "online", "minTradeUSDT": "1", "buyLimitPriceRatio": "0.05",
+    "sellLimitPriceRatio": "0.05", "areaSymbol": "no", "orderQuantity": "200", "openTime": "1532454360000",
+    "offTime": "",
 }  # fmt: skip

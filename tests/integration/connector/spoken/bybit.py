@@ -1,7 +1,7 @@
 """Bybit v5, linear perpetuals: https://bybit-exchange.github.io/docs/v5/ws/connect and the pages beside it."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from connector.settings import VenueConnection
 from tests.integration.connector.spoken.facts import Bar, BookTop, Holding, Money, Order, PublicTrade
@@ -12,6 +12,8 @@ _STATES = {"new": "New", "partly": "PartiallyFilled", "filled": "Filled", "cance
 
 
 class Bybit:
+    product: ClassVar[Literal["perpetual", "spot"]] = "perpetual"
+    category: ClassVar = "linear"
     symbol: ClassVar = "BTCUSDT"
     quote: ClassVar = "orderbook.1.BTCUSDT"
     trades: ClassVar = "publicTrade.BTCUSDT"
@@ -20,6 +22,7 @@ class Bybit:
     fills: ClassVar = "execution"
     balances: ClassVar = "wallet"
     positions: ClassVar = "position"
+    fee_asset: ClassVar = "USDT"
     refusal: ClassVar = "Params Error"
 
     def __init__(self) -> None:
@@ -28,7 +31,7 @@ class Bybit:
         self.past_bars: list[Bar] = []
 
     def connection(self, port: int) -> VenueConnection:
-        return connection_to("bybit", self.symbol, port)
+        return connection_to("bybit", self.symbol, port, product=self.product)
 
     def is_ping(self, message: Any) -> bool:
         return isinstance(message, dict) and message.get("op") == "ping"
@@ -45,19 +48,20 @@ class Bybit:
 
     def rest(self, path: str, query: Query) -> Any:
         if path == "/v5/market/instruments-info":
-            found = [_INSTRUMENT] if (query.get("category"), query.get("status")) == ("linear", None) else []
+            wanted = (query.get("category"), query.get("status")) == (self.category, None)
+            found = [_INSTRUMENTS[self.category]] if wanted else []
             return _ok({"category": query.get("category"), "list": found, "nextPageCursor": ""})
         if path == "/v5/market/recent-trade":
-            return _ok({"category": "linear", "list": [self._past(trade) for trade in reversed(self.past_trades)]})
+            return _ok({"category": self.category, "list": [self._past(trade) for trade in reversed(self.past_trades)]})
         if path == "/v5/market/kline":
             rows = [
                 [str(bar.open_ms), bar.opened, bar.high, bar.low, bar.close, bar.volume, "0"]
                 for bar in reversed(self.past_bars)
                 if bar.open_ms >= int(query.get("start", "0"))
             ]
-            return _ok({"category": "linear", "symbol": self.symbol, "list": rows})
+            return _ok({"category": self.category, "symbol": self.symbol, "list": rows})
         if path == "/v5/market/tickers":
-            return _ok({"category": "linear", "list": [_TICKER]})
+            return _ok({"category": self.category, "list": [_TICKER]})
         if path == "/v5/user/query-api":
             return _ok({"id": "1", "uta": 1, "unified": 0, "readOnly": 0})
         return _ok({"marginMode": "REGULAR_MARGIN", "unifiedMarginStatus": 5}) if path == "/v5/account/info" else None
@@ -80,8 +84,8 @@ class Bybit:
             "cts": top.time_ms,
         }
 
-    def trades_frame(self, trades: Sequence[PublicTrade]) -> Any:
-        return {
+    def trades_frames(self, trades: Sequence[PublicTrade]) -> list[Any]:
+        frame = {
             "topic": self.trades,
             "type": "snapshot",
             "ts": trades[-1].time_ms,
@@ -93,6 +97,7 @@ class Bybit:
                 for one in trades
             ],
         }  # fmt: skip
+        return [frame]
 
     def candle_frame(self, bar: Bar) -> Any:
         row = {
@@ -136,23 +141,31 @@ class Bybit:
         }  # fmt: skip
 
     def _order(self, one: Order) -> dict[str, Any]:
-        return {
+        row = {
             "symbol": self.symbol, "orderId": one.order_id, "side": one.side.capitalize(), "orderType": "Limit",
             "cancelType": "UNKNOWN", "price": one.price, "qty": one.size, "timeInForce": "PostOnly",
             "orderStatus": _STATES[one.state], "orderLinkId": one.client_id, "reduceOnly": False, "leavesQty": "0",
             "cumExecQty": one.filled, "cumExecValue": "0", "avgPrice": "", "positionIdx": 0, "cumExecFee": "0",
             "createdTime": "1700000000000", "updatedTime": str(one.time_ms), "rejectReason": "EC_NoError",
-            "tpslMode": "UNKNOWN", "category": "linear",
+            "category": self.category,
         }  # fmt: skip
+        return row if self.product == "spot" else {**row, "tpslMode": "UNKNOWN"}
 
     def _execution(self, one: Order) -> dict[str, Any]:
         return {
-            "category": "linear", "symbol": self.symbol, "execFee": one.fee, "execId": one.trade_id,
+            "category": self.category, "symbol": self.symbol, "execFee": one.fee,
+            "feeCurrency": self.fee_asset, "execId": one.trade_id,
             "execPrice": one.price, "execQty": one.last_fill, "execType": "Trade", "execValue": "1",
             "isMaker": one.maker, "feeRate": "0.0001", "leavesQty": "0", "orderId": one.order_id,
             "orderLinkId": one.client_id, "orderPrice": one.price, "orderQty": one.size, "orderType": "Limit",
             "side": one.side.capitalize(), "execTime": str(one.time_ms), "execPnl": "0",
         }  # fmt: skip
+
+
+class BybitSpot(Bybit):
+    product: ClassVar[Literal["perpetual", "spot"]] = "spot"
+    category: ClassVar = "spot"
+    fee_asset: ClassVar = "BTC"
 
 
 def _ok(result: Any) -> dict[str, Any]:
@@ -163,7 +176,7 @@ def _private(topic: str, rows: list[Any]) -> dict[str, Any]:
     return {"id": "1", "topic": topic, "creationTime": 1_700_000_000_000, "data": rows}
 
 
-_INSTRUMENT = {
+_PERPETUAL = {
     "symbol": "BTCUSDT", "contractType": "LinearPerpetual", "status": "Trading", "baseCoin": "BTC",
     "quoteCoin": "USDT", "settleCoin": "USDT", "launchTime": "1585526400000", "deliveryTime": "0",
     "priceScale": "2", "leverageFilter": {"minLeverage": "1", "maxLeverage": "100.00", "leverageStep": "0.01"},
@@ -171,8 +184,16 @@ _INSTRUMENT = {
     "lotSizeFilter": {"maxOrderQty": "1190", "minOrderQty": "0.001", "qtyStep": "0.001", "minNotionalValue": "5"},
     "unifiedMarginTrade": True, "fundingInterval": 480, "copyTrading": "both",
 }  # fmt: skip
+_SPOT = {
+    "symbol": "BTCUSDT", "baseCoin": "BTC", "quoteCoin": "USDT", "innovation": "0", "status": "Trading",
+    "marginTrading": "both", "stTag": "0",
+    "lotSizeFilter": {"basePrecision": "0.000001", "quotePrecision": "0.0000001", "minOrderQty": "0.000011",
+                      "maxOrderQty": "83", "minOrderAmt": "5", "maxOrderAmt": "8000000"},
+    "priceFilter": {"tickSize": "0.1"}, "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"},
+}  # fmt: skip
+_INSTRUMENTS = {"linear": _PERPETUAL, "spot": _SPOT}
 _TICKER = {
-    "symbol": "BTCUSDT", "lastPrice": "43000.10", "indexPrice": "43001.00", "markPrice": "43000.55",
+    "symbol": "BTCUSDT", "lastPrice": "43000.55", "indexPrice": "43001.00", "markPrice": "43000.55",
     "fundingRate": "0.000125", "nextFundingTime": "1700006400000", "bid1Price": "43000.00", "bid1Size": "1",
     "ask1Price": "43000.10", "ask1Size": "1", "prevPrice24h": "42000.00", "highPrice24h": "44000.00",
     "lowPrice24h": "41000.00", "turnover24h": "1", "volume24h": "1", "openInterest": "1",

@@ -88,6 +88,7 @@ class Speaks(Protocol):
     fills: ClassVar[str]
     balances: ClassVar[str]
     positions: ClassVar[str]
+    fee_asset: ClassVar[str]
     refusal: ClassVar[str]
     refuses_login: bool
     past_trades: list[PublicTrade]
@@ -106,7 +107,7 @@ class Speaks(Protocol):
 
     def book_frame(self, top: BookTop) -> Any: ...
 
-    def trades_frame(self, trades: Sequence[PublicTrade]) -> Any: ...
+    def trades_frames(self, trades: Sequence[PublicTrade]) -> list[Any]: ...
 
     def candle_frame(self, bar: Bar) -> Any: ...
 

@@ -10,7 +10,6 @@ from tests.integration.connector.spoken.server import Query
 from tests.integration.connector.spoken.settings import connection_to
 
 _SIZE = "0.0001"
-_PRIVATE = ("futures.orders", "futures.usertrades", "futures.balances", "futures.positions")
 
 
 class Gate:
@@ -22,6 +21,9 @@ class Gate:
     fills: ClassVar = "futures.usertrades"
     balances: ClassVar = "futures.balances"
     positions: ClassVar = "futures.positions"
+    private: ClassVar[tuple[str, ...]] = (orders, fills, balances, positions)
+    account_number: ClassVar = True
+    fee_asset: ClassVar = "USDT"
     refusal: ClassVar = "authentication fail"
 
     def __init__(self) -> None:
@@ -41,9 +43,10 @@ class Gate:
             return [], []
         channel = message["channel"]
         ack = {"time": 1_700_000_000, "id": message["id"], "channel": channel, "event": "subscribe"}
-        if self.refuses_login and channel in _PRIVATE:
+        if self.refuses_login and channel in self.private:
             return [{**ack, "error": {"code": 4, "message": self.refusal}, "result": None}], []
-        assert channel not in _PRIVATE or message["payload"][0] == "4711", "private channels want the account's number"
+        if channel in self.private and self.account_number:
+            assert message["payload"][0] == "4711", "private channels want the account's number first"
         return [{**ack, "error": None, "result": {"status": "success"}}], [channel]
 
     def rest(self, path: str, query: Query) -> Any:
@@ -72,8 +75,8 @@ class Gate:
         }  # fmt: skip
         return _update(self.quote, best)
 
-    def trades_frame(self, trades: Sequence[PublicTrade]) -> Any:
-        return _update(self.trades, [self._trade(one) for one in trades])
+    def trades_frames(self, trades: Sequence[PublicTrade]) -> list[Any]:
+        return [_update(self.trades, [self._trade(one) for one in trades])]
 
     def candle_frame(self, bar: Bar) -> Any:
         return _update(self.candles, [{**_row(bar), "n": f"1m_{self.symbol}", "w": False}])
@@ -129,6 +132,90 @@ class Gate:
         }  # fmt: skip
 
 
+class GateSpot(Gate):
+    """https://www.gate.com/docs/developers/apiv4/ws/en/."""
+
+    symbol: ClassVar = "BTC_USDT"
+    quote: ClassVar = "spot.book_ticker"
+    trades: ClassVar = "spot.trades"
+    candles: ClassVar = "spot.candlesticks"
+    orders: ClassVar = "spot.orders"
+    fills: ClassVar = "spot.usertrades"
+    balances: ClassVar = "spot.balances"
+    private: ClassVar[tuple[str, ...]] = (orders, fills, balances)
+    account_number: ClassVar = False
+
+    def connection(self, port: int) -> VenueConnection:
+        return connection_to("gate", self.symbol, port, product="spot")
+
+    def rest(self, path: str, query: Query) -> Any:
+        if path == "/api/v4/spot/currency_pairs":
+            return [_PAIR]
+        if path == "/api/v4/margin/currency_pairs":
+            return []
+        if path == "/api/v4/spot/tickers":
+            return [{"currency_pair": self.symbol, "last": "43000.55"}]
+        if path == "/api/v4/spot/trades":
+            return [self._trade(one) for one in reversed(self.past_trades)]
+        if path == "/api/v4/spot/candlesticks":
+            since_ms = int(query.get("from", "0")) * 1000
+            return [
+                [str(bar.open_ms // 1000), "1", bar.close, bar.high, bar.low, bar.opened, bar.volume, "true"]
+                for bar in self.past_bars
+                if bar.open_ms >= since_ms
+            ]
+        return None
+
+    def book_frame(self, top: BookTop) -> Any:
+        best = {"t": top.time_ms, "u": 7, "s": self.symbol, "b": top.bid, "B": top.bid_size, "a": top.ask,
+                "A": top.ask_size}  # fmt: skip
+        return _update(self.quote, best)
+
+    def trades_frames(self, trades: Sequence[PublicTrade]) -> list[Any]:
+        """One trade each."""
+        return [_update(self.trades, self._trade(one)) for one in trades]
+
+    def candle_frame(self, bar: Bar) -> Any:
+        row = {"t": str(bar.open_ms // 1000), "v": bar.volume, "c": bar.close, "h": bar.high, "l": bar.low,
+               "o": bar.opened, "n": f"1m_{self.symbol}", "a": bar.volume, "w": False}  # fmt: skip
+        return _update(self.candles, row)
+
+    def balance_frame(self, money: Money) -> Any:
+        row = {
+            "timestamp": str(money.time_ms // 1000), "timestamp_ms": str(money.time_ms), "user": "4711",
+            "currency": money.asset, "change": "-0.1", "total": money.wallet, "available": money.available,
+            "freeze": "0", "freeze_change": "0", "change_type": "order-create",
+        }  # fmt: skip
+        return _update(self.balances, [row])
+
+    def _trade(self, one: PublicTrade) -> dict[str, Any]:
+        return {
+            "id": int(one.trade_id), "create_time": one.time_ms // 1000, "create_time_ms": f"{one.time_ms}.0",
+            "side": one.side, "currency_pair": self.symbol, "amount": one.size, "price": one.price,
+        }  # fmt: skip
+
+    def _order(self, one: Order) -> dict[str, Any]:
+        event = {"new": "put", "partly": "update"}.get(one.state, "finish")
+        return {
+            "id": one.order_id, "text": f"t-{one.client_id}", "create_time": "1700000000",
+            "update_time": str(one.time_ms // 1000), "currency_pair": self.symbol, "type": "limit",
+            "account": "spot", "side": one.side, "amount": one.size, "price": one.price, "time_in_force": "poc",
+            "left": str(Decimal(one.size) - Decimal(one.filled)), "filled_amount": one.filled, "filled_total": "0",
+            "avg_deal_price": "0", "fee": one.fee, "fee_currency": "USDT", "point_fee": "0", "gt_fee": "0",
+            "rebated_fee": "0", "rebated_fee_currency": "BTC", "create_time_ms": "1700000000000",
+            "update_time_ms": str(one.time_ms), "user": 4711, "event": event, "stp_id": 0, "stp_act": "-",
+            "finish_as": one.state if event == "finish" else "open",
+        }  # fmt: skip
+
+    def _execution(self, one: Order) -> dict[str, Any]:
+        return {
+            "id": int(one.trade_id), "user_id": 4711, "order_id": one.order_id, "currency_pair": self.symbol,
+            "create_time": one.time_ms // 1000, "create_time_ms": f"{one.time_ms}.5", "side": one.side,
+            "amount": one.last_fill, "role": "maker" if one.maker else "taker", "price": one.price, "fee": one.fee,
+            "fee_currency": "USDT", "point_fee": "0", "gt_fee": "0", "text": f"t-{one.client_id}",
+        }  # fmt: skip
+
+
 def _signed(size: str, side: str) -> str:
     """With the header that asks for it sizes are decimal text."""
     return contracts(size if side == "buy" else f"-{size}", _SIZE)
@@ -161,4 +248,9 @@ _CONTRACT = {
     "long_users": 455, "funding_impact_value": "60000", "orders_limit": 50, "trade_id": 10851092,
     "orderbook_id": 2129638396, "enable_bonus": True, "enable_credit": True, "create_time": 1546905600,
     "funding_cap_ratio": "0.75", "status": "trading", "enable_decimal": True,
+}  # fmt: skip
+_PAIR = {
+    "id": "BTC_USDT", "base": "BTC", "base_name": "Bitcoin", "quote": "USDT", "quote_name": "Tether", "fee": "0.2",
+    "min_base_amount": "0.0001", "min_quote_amount": "3", "max_quote_amount": "5000000", "amount_precision": 6,
+    "precision": 1, "trade_status": "tradable", "sell_start": 0, "buy_start": 0, "type": "normal",
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """OKX v5, linear perpetuals in contracts of 0.01 BTC: https://www.okx.com/docs-v5/en/#overview-websocket and on."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from connector.settings import VenueConnection
 from tests.integration.connector.spoken.facts import Bar, BookTop, Holding, Money, Order, PublicTrade, contracts
@@ -9,10 +9,12 @@ from tests.integration.connector.spoken.server import Query
 from tests.integration.connector.spoken.settings import connection_to
 
 _STATES = {"new": "live", "partly": "partially_filled", "filled": "filled", "cancelled": "canceled"}
-_SIZE = "0.01"
 
 
 class Okx:
+    product: ClassVar[Literal["perpetual", "spot"]] = "perpetual"
+    kind: ClassVar = "SWAP"
+    size: ClassVar = "0.01"
     symbol: ClassVar = "BTC-USDT-SWAP"
     quote: ClassVar = "bbo-tbt BTC-USDT-SWAP"
     trades: ClassVar = "trades BTC-USDT-SWAP"
@@ -21,6 +23,7 @@ class Okx:
     fills: ClassVar = "orders"
     balances: ClassVar = "account"
     positions: ClassVar = "positions"
+    fee_asset: ClassVar = "USDT"
     refusal: ClassVar = "Login failed."
 
     def __init__(self) -> None:
@@ -29,7 +32,7 @@ class Okx:
         self.past_bars: list[Bar] = []
 
     def connection(self, port: int) -> VenueConnection:
-        return connection_to("okx", self.symbol, port)
+        return connection_to("okx", self.symbol, port, product=self.product)
 
     def is_ping(self, message: Any) -> bool:
         return bool(message == "ping")
@@ -46,12 +49,14 @@ class Okx:
 
     def rest(self, path: str, query: Query) -> Any:
         if path == "/api/v5/public/instruments":
-            return _ok([_INSTRUMENT] if query.get("instType") == "SWAP" else [])
+            return _ok([_INSTRUMENTS[self.kind]] if query.get("instType") == self.kind else [])
+        if path == "/api/v5/market/ticker":
+            return _ok([{"instType": self.kind, "instId": self.symbol, "last": "43000.55", "ts": "1700000000000"}])
         if path == "/api/v5/market/trades":
             return _ok([self._trade(one) for one in reversed(self.past_trades)])
         if path in ("/api/v5/market/candles", "/api/v5/market/history-candles"):
             after_ms = int(query.get("before", "0"))  # the venue's word for what is newer
-            return _ok([_row(bar, "1") for bar in reversed(self.past_bars) if bar.open_ms > after_ms])
+            return _ok([self._row(bar, "1") for bar in reversed(self.past_bars) if bar.open_ms > after_ms])
         return None
 
     def funding_frames(self) -> list[tuple[str, Any]]:
@@ -69,19 +74,19 @@ class Okx:
 
     def book_frame(self, top: BookTop) -> Any:
         book = {
-            "asks": [[top.ask, contracts(top.ask_size, _SIZE), "0", "1"]],
-            "bids": [[top.bid, contracts(top.bid_size, _SIZE), "0", "2"]],
+            "asks": [[top.ask, contracts(top.ask_size, self.size), "0", "1"]],
+            "bids": [[top.bid, contracts(top.bid_size, self.size), "0", "2"]],
             "ts": str(top.time_ms),
             "seqId": 7,
         }
         return {"arg": {"channel": "bbo-tbt", "instId": self.symbol}, "data": [book]}
 
-    def trades_frame(self, trades: Sequence[PublicTrade]) -> Any:
+    def trades_frames(self, trades: Sequence[PublicTrade]) -> list[Any]:
         rows = [{**self._trade(one), "count": "1", "seqId": 9} for one in trades]
-        return {"arg": {"channel": "trades", "instId": self.symbol}, "data": rows}
+        return [{"arg": {"channel": "trades", "instId": self.symbol}, "data": rows}]
 
     def candle_frame(self, bar: Bar) -> Any:
-        return {"arg": {"channel": "candle1m", "instId": self.symbol}, "data": [_row(bar, "0")]}
+        return {"arg": {"channel": "candle1m", "instId": self.symbol}, "data": [self._row(bar, "0")]}
 
     def order_frames(self, orders: Sequence[Order]) -> list[tuple[str, Any]]:
         arg = {"channel": "orders", "instType": "ANY", "uid": "1"}
@@ -98,7 +103,8 @@ class Okx:
     def position_frame(self, holding: Holding) -> Any:
         row = {
             "instType": "SWAP", "mgnMode": "cross", "posId": "307173036051017730", "posSide": "net",
-            "pos": contracts(holding.size, _SIZE), "posCcy": "", "availPos": "", "avgPx": holding.entry, "upl": "0.5",
+            "pos": contracts(holding.size, self.size), "posCcy": "", "availPos": "",
+            "avgPx": holding.entry, "upl": "0.5",
             "lever": "10", "liqPx": "", "markPx": "43000.55", "imr": "", "margin": "", "mgnRatio": "", "mmr": "",
             "notionalUsd": "1", "adl": "1", "ccy": "USDT", "last": "43000", "instId": self.symbol,
             "cTime": "1700000000000", "uTime": str(holding.time_ms), "pTime": str(holding.time_ms),
@@ -107,18 +113,22 @@ class Okx:
 
     def _trade(self, one: PublicTrade) -> dict[str, Any]:
         return {
-            "instId": self.symbol, "tradeId": one.trade_id, "px": one.price, "sz": contracts(one.size, _SIZE),
+            "instId": self.symbol, "tradeId": one.trade_id, "px": one.price, "sz": contracts(one.size, self.size),
             "side": one.side, "ts": str(one.time_ms),
         }  # fmt: skip
+
+    def _row(self, bar: Bar, confirmed: str) -> list[str]:
+        volumes = [contracts(bar.volume, self.size), bar.volume if self.kind == "SWAP" else "1", "1"]
+        return [str(bar.open_ms), bar.opened, bar.high, bar.low, bar.close, *volumes, confirmed]
 
     def _order(self, one: Order) -> dict[str, Any]:
         executed = bool(one.trade_id)
         return {
-            "instType": "SWAP", "instId": self.symbol, "tgtCcy": "", "ccy": "", "ordId": one.order_id,
-            "clOrdId": one.client_id, "tag": "", "px": one.price, "sz": contracts(one.size, _SIZE),
+            "instType": self.kind, "instId": self.symbol, "tgtCcy": "", "ccy": "", "ordId": one.order_id,
+            "clOrdId": one.client_id, "tag": "", "px": one.price, "sz": contracts(one.size, self.size),
             "ordType": "post_only", "side": one.side, "posSide": "net", "tdMode": "cross",
-            "fillSz": contracts(one.last_fill, _SIZE), "fillPx": one.price if executed else "",
-            "tradeId": one.trade_id, "accFillSz": contracts(one.filled, _SIZE),
+            "fillSz": contracts(one.last_fill, self.size), "fillPx": one.price if executed else "",
+            "tradeId": one.trade_id, "accFillSz": contracts(one.filled, self.size),
             "fillTime": str(one.time_ms) if executed else "", "fillFee": f"-{one.fee}" if executed else "0",
             "fillFeeCcy": "USDT" if executed else "", "execType": ("M" if one.maker else "T") if executed else "",
             "state": _STATES[one.state], "avgPx": one.price if executed else "", "lever": "10", "feeCcy": "USDT",
@@ -128,19 +138,30 @@ class Okx:
         }  # fmt: skip
 
 
-def _row(bar: Bar, confirmed: str) -> list[str]:
-    in_contracts = contracts(bar.volume, _SIZE)
-    return [str(bar.open_ms), bar.opened, bar.high, bar.low, bar.close, in_contracts, bar.volume, "1", confirmed]
+class OkxSpot(Okx):
+    product: ClassVar[Literal["perpetual", "spot"]] = "spot"
+    kind: ClassVar = "SPOT"
+    size: ClassVar = "1"
+    symbol: ClassVar = "BTC-USDT"
+    quote: ClassVar = "bbo-tbt BTC-USDT"
+    trades: ClassVar = "trades BTC-USDT"
+    candles: ClassVar = "candle1m BTC-USDT"
 
 
 def _ok(data: list[Any]) -> dict[str, Any]:
     return {"code": "0", "msg": "", "data": data}
 
 
-_INSTRUMENT = {
+_SWAP = {
     "instType": "SWAP", "instId": "BTC-USDT-SWAP", "uly": "BTC-USDT", "instFamily": "BTC-USDT", "category": "1",
-    "baseCcy": "", "quoteCcy": "", "settleCcy": "USDT", "ctVal": _SIZE, "ctMult": "1", "ctValCcy": "BTC",
+    "baseCcy": "", "quoteCcy": "", "settleCcy": "USDT", "ctVal": "0.01", "ctMult": "1", "ctValCcy": "BTC",
     "optType": "", "stk": "", "listTime": "1606468572000", "expTime": "", "lever": "100", "tickSz": "0.1",
     "lotSz": "0.01", "minSz": "0.01", "ctType": "linear", "alias": "", "state": "live", "maxLmtSz": "100000000",
     "maxMktSz": "12000", "ruleType": "normal",
 }  # fmt: skip
+_SPOT = _SWAP | {
+    "instType": "SPOT", "instId": "BTC-USDT", "uly": "", "instFamily": "", "baseCcy": "BTC", "quoteCcy": "USDT",
+    "settleCcy": "", "ctVal": "", "ctMult": "", "ctValCcy": "", "ctType": "", "lever": "10",
+    "lotSz": "0.00000001", "minSz": "0.00001",
+}  # fmt: skip
+_INSTRUMENTS = {"SWAP": _SWAP, "SPOT": _SPOT}

@@ -76,10 +76,6 @@ def _hooked(base: type[Any], profile: VenueProfile, taps: Taps) -> type[Any]:
             request.pop("textIsRequired", None)  # ccxt's own mark, which it leaves in a batch without an id
             return {**request, profile.client_ids.parameter: params[WRITTEN_AFTER]}
 
-        def parse_order_book_bid_ask(self, row: Any, price: Any = 0, amount: Any = 1, _count: Any = 2) -> list[str]:
-            """ccxt's own makes floats."""
-            return [str(row[price]), str(row[amount])]
-
         def handle_errors(
             self, status: int, reason: str, url: str, method: str, headers: Mapping[str, str], body: str,
             response: Any, request_headers: Any, request_body: Any,

@@ -44,7 +44,7 @@ class MarketCalls:
         raise VenueUnavailableError(f"{what}: the venue gives none")
 
     async def best_quote(self, listing: Listing) -> Quote:
-        """The best of the book whichever way it is sorted: ccxt sorts numbers kept as text as text."""
+        """The best of the book, whichever way ccxt sorted it."""
         what = f"reading the best prices of {listing.symbol}"
         book = await self._calls.read(what, self._exchange.fetch_order_book(listing.unified, _DEPTH))
         bids = [(exact(row[0]), row[1]) for row in book["bids"]]

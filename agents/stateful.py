@@ -12,44 +12,29 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import faust
 from aiokafka.partitioner import murmur2
 
 from agents import metrics
+from agents.folding import SOURCE, fold
 from agents.gate import Gate, Pass
-from agents.keys import Fact, Key, PureAgent, empty_record, in_fold_order, outbox_of
+from agents.keys import Fact, Key, PureAgent, empty_record, outbox_of
 from agents.recovery import Recovered, load_states, missed_records
 from observability.logs import get_logger
-from topics.catalogue import ALERTS, MARKET, Topic
-from topics.codec import Record, decode, encode
-from topics.envelope import Envelope
+from topics.catalogue import MARKET, Topic
+from topics.codec import decode
 from topics.errors import TapelineError
-from topics.identifiers import event_id
 from topics.log import Log, Producer, Reader
-from topics.v1.alerts_pb2 import Alert, Severity
 from topics.v1.market_pb2 import MarketBatch
-from topics.v1.state_pb2 import AgentState
 
 StateT = TypeVar("StateT")
 BATCH_RECORDS = 256
 CROWD_RECORDS = 8
 CROWD_WAIT_S = 0.005
-SOURCE = "agents"
-FIRST_TERM = 1
 
 log = get_logger("agents.stateful")
-
-
-@dataclass(slots=True)
-class _Folded:
-    """A batch, folded: states to write, then outputs to send, and facts no rule could read."""
-
-    states: list[Record] = field(default_factory=list)
-    outputs: list[Record] = field(default_factory=list)
-    unreadable: list[tuple[Fact, str]] = field(default_factory=list)
 
 
 class OwnershipError(Exception):
@@ -244,7 +229,7 @@ class StatefulAgent(Generic[StateT]):
         started = self._clock()
         metrics.BATCH.labels(self.agent.name).observe(len(facts))
         with metrics.FOLD.labels(self.agent.name).time():
-            folded = self._fold(facts)
+            folded = fold(self.agent, self.keys, facts, self._terms)
         for fact, reason in folded.unreadable:
             await self._bury(fact.topic, fact, reason)
         self._check_patience(started)
@@ -257,30 +242,6 @@ class StatefulAgent(Generic[StateT]):
         await self._producer.send_all(folded.outputs)
         self._measure(facts)
         return True
-
-    def _fold(self, facts: Sequence[Fact]) -> _Folded:
-        folded = _Folded()
-        outboxes: dict[bytes, list[Record]] = {}
-        partition_of: dict[bytes, int] = {}
-        for fact in in_fold_order(self.agent, facts):
-            key = self.keys[fact.key]
-            if key.record.halted or key.contains(fact):
-                continue
-            outbox = outboxes.setdefault(fact.key, [])
-            partition_of[fact.key] = fact.partition
-            try:
-                outbox += key.fold(fact)
-            except TapelineError as error:
-                folded.unreadable.append((fact, str(error)))
-            except Exception as error:
-                log.exception("rule raised; its key is halted", agent=self.agent.name, key=fact.key.decode())
-                key.halt(f"{fact.topic.name}/{fact.partition}/{fact.offset}: {error!r}")
-                outbox[:] = [halt_alert(self.agent.name, fact, key.record)]
-        for name, outbox in outboxes.items():
-            value = self.keys[name].seal(outbox, self._terms.get(partition_of[name], FIRST_TERM))
-            folded.states.append(state_record(self.agent, name, self.keys[name].record, value))
-            folded.outputs += outbox
-        return folded
 
     async def _resume_halted(self, consumer: Reader, recovered: Recovered, granted: Pass) -> None:
         """Folds what halted keys have missed; where the rule still raises, the key is halted again."""
@@ -344,31 +305,3 @@ class StatefulAgent(Generic[StateT]):
             told = {name: sorted(each) for name, each in by_topic.items()}
             raise OwnershipError(f"{self.agent.name}: the input topics are not assigned together: {told}")
         return frozenset(numbers)
-
-
-def state_record(agent: PureAgent[Any], key: bytes, record: AgentState, value: bytes) -> Record:
-    envelope = Envelope(
-        id=event_id(agent.name, key.decode(), record.term, record.version),
-        source=f"{SOURCE}/{agent.name}",
-        time_ms=record.market_time_ms,
-    )
-    return Record(agent.state_topic.name, key, value, envelope.headers(record.DESCRIPTOR.full_name))
-
-
-def halt_alert(agent: str, fact: Fact, record: AgentState) -> Record:
-    """Tells people that a key stands still. It is part of the halted state's outbox."""
-    alert = Alert(
-        alert_id=event_id(agent, "halted", fact.topic.name, fact.partition, fact.offset),
-        source=SOURCE,
-        severity=Severity.SEVERITY_CRITICAL,
-        code="AGENT_HALTED",
-        venue=record.venue,
-        symbol=record.symbol,
-        text=(
-            f"the {agent} agent stopped folding {fact.key.decode(errors='replace')}: {record.halted}. Its state is "
-            "kept; it goes on from there when the agents are started again"
-        ),
-        time_ms=record.market_time_ms,
-    )
-    envelope = Envelope(id=alert.alert_id, source=f"{SOURCE}/{agent}", time_ms=alert.time_ms)
-    return encode(ALERTS, alert, envelope)

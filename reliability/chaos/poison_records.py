@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from agents.folding import SOURCE as AGENTS
 from agents.main import pure_agents
 from agents.settings import AgentsSettings
-from agents.stateful import SOURCE as AGENTS
 from connector.gateway.refusals import READER as GATEWAY
 from projections import folds
 from topics.catalogue import ACCOUNT, CONTROL, FUNDING, INSTRUMENTS, INTENTS, MARKET, ORDERS, RISK, SLOTS, Topic

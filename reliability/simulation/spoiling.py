@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from agents.folding import fold
 from connector.errors import OutcomeUnknownError, VenueError
 from connector.gateway.ledger import Batch
 from connector.gateway.lifecycle import TERMINAL
@@ -178,7 +179,7 @@ def always_true(_real: Any) -> Any:
 
 def outputs_first(_real: Any) -> Any:
     async def take_in(self: Any, _granted: Any, facts: Any) -> bool:
-        folded = self._fold(facts)
+        folded = fold(self.agent, self.keys, facts, self._terms)
         await self._producer.send_all(folded.outputs)
         await self._producer.send_all(folded.states)
         return True

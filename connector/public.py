@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from connector.ccxt_adapter.unified.venue import UnifiedVenue
 from connector.ccxt_adapter.venue import CcxtVenue
 from connector.port import StreamLost
 from connector.settings import VenueConnection
@@ -48,5 +49,9 @@ def without_keys(connection: VenueConnection) -> VenueConnection:
 
 
 def open_public(connection: VenueConnection) -> PublicVenue:
-    """Not connected yet: `start_public` first, `close` in any case. In a running event loop."""
-    return CcxtVenue(without_keys(connection))
+    """Not connected yet: `start_public` first, `close` in any case. In a running event loop.
+
+    Raises ConnectorError where ccxt does not know the venue.
+    """
+    keyless = without_keys(connection)
+    return CcxtVenue(keyless) if keyless.profile.native else UnifiedVenue(keyless)

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from connector.public import secrets_of
 from connector.settings import ConnectorSettings, VenueConnection
+from connector.venues import PERPETUAL
 from tapeline.errors import TapelineError, UsageError
 from tapeline.recording.connection import PAPER, public_connection
 from tapeline.recording.feed_settings import FeedSettings
@@ -34,6 +35,8 @@ def following(settings: Settings, venue: str | None, symbols: tuple[str, ...]) -
     if name == PAPER:
         raise UsageError("--paper needs a venue to follow: --venue binance, or connector.venue in the configuration")
     connection = public_connection(settings, name, symbols or configured.symbols or _DEFAULT_SYMBOLS)
+    if connection.product != PERPETUAL:
+        raise UsageError(f"--paper trades perpetuals only so far; {name} is {connection.product} (record does follow it)")
     return _on_paper(settings, connection)
 
 

@@ -10,8 +10,8 @@ from typing import Any, Final, TypeVar
 from connector.ccxt_adapter.client import RECV_WINDOW_MS, Taps
 from connector.ccxt_adapter.errors import translate
 from connector.ccxt_adapter.instruments import listing_of
+from connector.ccxt_adapter.opening import open_venue
 from connector.ccxt_adapter.unified.exchange import make_unified
-from connector.ccxt_adapter.venue import CcxtVenue
 from connector.errors import AuthenticationError
 from connector.public import secrets_of, without_keys
 from connector.settings import VenueConnection
@@ -159,7 +159,7 @@ async def _key(connection: VenueConnection) -> Finding:
     """What the connector would say of it at its start: a signed call, its rights where the venue tells them."""
     if not secrets_of(connection):
         return warning(AREA, "no API key is set: public data only", f"to trade set {_KEY_VARIABLES}")
-    venue = CcxtVenue(connection)
+    venue = open_venue(connection)
     try:
         await venue.start()
     except AuthenticationError as error:

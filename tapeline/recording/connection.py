@@ -4,35 +4,44 @@ from __future__ import annotations
 
 from typing import Final
 
+from connector.errors import ConnectorError
 from connector.public import without_keys
 from connector.settings import VenueConnection
+from connector.venues import profile_of
 from tapeline.addresses import paper_address
 from tapeline.errors import UsageError
 from tapeline.settings import Settings
 
-_RECORDABLE: Final = ("binance",)
 PAPER: Final = "paper"
+_SPOT: Final = "-spot"
 
 
 def public_connection(settings: Settings, name: str, symbols: tuple[str, ...]) -> VenueConnection:
     """The configured venue where it has that name (its addresses count), else the real one; never with a key.
 
-    Raises UsageError for a name that stands for nothing.
+    The market itself, not its sandbox: there is no key to spend with. Raises UsageError for a name that stands for
+    nothing.
     """
-    return without_keys(connection_to(settings, name).model_copy(update={"symbols": symbols}))
+    return without_keys(connection_to(settings, name).model_copy(update={"symbols": symbols, "live": True}))
 
 
 def connection_to(settings: Settings, name: str) -> VenueConnection:
-    """As configured, keys included, where the configuration is about that venue."""
+    """As configured, keys included, where the configuration is about that venue.
+
+    Others: `binance` for its perpetuals, `binance-spot`, `ccxt:<id>` and so on.
+    """
     configured = settings.connector.venue
     if name == PAPER and settings.trades_on_paper:
         return _paper(settings)
     if name == configured.name:
         return configured
-    if name in _RECORDABLE:
-        return VenueConnection(name=name, exchange=name, live=True)  # the market itself, and no key to spend with
-    known = ", ".join(dict.fromkeys([PAPER, *_RECORDABLE, configured.name]))
-    raise UsageError(f"there is no venue {name!r}; known are: {known}")
+    product = "spot" if name.endswith(_SPOT) else "perpetual"
+    exchange = name.removesuffix(_SPOT)
+    try:
+        profile_of(exchange, product)
+    except ConnectorError as error:
+        raise UsageError(f"{error}; spot is <venue>{_SPOT}, and {PAPER} the local one") from error
+    return VenueConnection(exchange=exchange, product=product, live=True)
 
 
 def _paper(settings: Settings) -> VenueConnection:

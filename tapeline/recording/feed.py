@@ -92,7 +92,7 @@ async def serve(settings: FeedSettings, stop: asyncio.Event, started: asyncio.Fu
         recorder = Recorder(venue, instruments, broadcast.row)
 
         def status() -> dict[str, Any]:
-            feeds = {f"venue_{name}": state for name, state in venue.status().items() if name != "account"}
+            feeds = {f"venue_{name}": state for name, state in venue.status().items() if name in recorder.feeds}
             return {**feeds, "rows": dict(recorder.counts), "listeners": {"count": broadcast.listeners}}
 
         server = await _listen(broadcast, settings.port)

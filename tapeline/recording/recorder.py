@@ -69,6 +69,11 @@ class Recorder:
         self._was_up: set[str] = set()
 
     @property
+    def feeds(self) -> set[str]:
+        """The feeds that were ever up; without a key those of an account never are."""
+        return self._was_up
+
+    @property
     def lost(self) -> set[str]:
         """The feeds that are lost now."""
         return {name for name in self._was_up if not self._venue.status().get(name, {}).get("ok")}

@@ -25,7 +25,7 @@ from connector.ccxt_adapter.unified.start_checks import (
     find_listing,
 )
 from connector.ccxt_adapter.unified.streams import UnifiedStreams
-from connector.errors import ConnectorError, UnknownSymbolError
+from connector.errors import ConnectorError, UnknownSymbolError, UnsupportedError
 from connector.funding import of_spot
 from connector.port import OrderReport, OrderRequest, Outcome, StreamLost, VenueFill, VenueOrder
 from connector.settings import VenueConnection
@@ -63,17 +63,22 @@ class UnifiedVenue:
         check_capabilities(self._calls, self._connection)
         check_credentials(self._exchange, self._connection)
         await check_clock(self._exchange, self._calls.read, venue=self._connection.profile.title)
-        await self._calls.read("loading the venue's instruments", self._exchange.load_markets())
-        listings = [find_listing(self._exchange, symbol, self._connection) for symbol in self._connection.symbols]
-        self._listings = {listing.symbol: listing for listing in listings}
+        listed = await self.start_public()
         await self._calls.read("checking the API key", self._exchange.fetch_balance(self._orders.asking))
         await check_rights(self._calls, self._connection)
         if not self._spot:
             check_one_way(await self._raw_positions(), self._connection)
-        if self._connection.rest_url is not None and listings:
-            market_ms = await self._market.time_ms(listings[0])
+        if self._connection.rest_url is not None and listed:
+            market_ms = await self._market.time_ms(self._of(listed[0].symbol))
             away_ms = abs(market_ms - self._exchange.milliseconds()) if market_ms else 0
             self._history.own_time = away_ms > _OWN_TIME_ABOVE_MS
+        return listed
+
+    async def start_public(self) -> Sequence[Instrument]:
+        """Instruments and public streams only: no key is needed, and nothing signed is sent."""
+        await self._calls.read("loading the venue's instruments", self._exchange.load_markets())
+        listings = [find_listing(self._exchange, symbol, self._connection) for symbol in self._connection.symbols]
+        self._listings = {listing.symbol: listing for listing in listings}
         profile = self._connection.profile
         self._streams = UnifiedStreams(
             self._exchange,
@@ -172,6 +177,10 @@ class UnifiedVenue:
         return await self._market.candles(
             self._of(symbol), interval_ms=interval_ms, limit=limit, start_ms=start_ms, until_ms=until_ms
         )
+
+    async def public_trades(self, symbol: str, *, after_id: str) -> list[MarketEvent]:
+        """Raises UnsupportedError: the unified calls read trades by time only, not after an id."""
+        raise UnsupportedError(f"{self.name} does not tell the trades of {symbol} after {after_id}")
 
     def market(self, symbol: str) -> AsyncIterator[MarketEvent | StreamLost]:
         return self._started().market(self._of(symbol).symbol)

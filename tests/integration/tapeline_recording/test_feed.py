@@ -71,7 +71,7 @@ async def test_a_venue_that_is_not_there_ends_the_feed_with_its_reason(tmp_path:
     [
         (("--paper",), "--paper needs a venue to follow: --venue binance"),
         (("--venue", "binance"), "--venue binance goes with --paper: live market data, orders on paper"),
-        (("--venue", "binanse", "--paper"), "there is no venue 'binanse'; known are: paper, binance"),
+        (("--venue", "binanse", "--paper"), "there is no venue 'binanse'. Did you mean 'binance'?"),
         (
             ("--venue", "binance", "--paper", "--speed", "max"),
             "--paper follows a live market: leave --tape and --speed",

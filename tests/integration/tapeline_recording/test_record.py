@@ -109,6 +109,21 @@ async def test_the_tape_carries_the_venue_s_own_tick_and_lot(tmp_path: Path) -> 
     assert (f"{eth.tick_size:f}", f"{eth.lot_size:f}", f"{eth.min_notional:f}") == ("0.01", "0.001", "5")
 
 
+async def test_spot_is_recorded_through_the_unified_calls(tmp_path: Path) -> None:
+    """VEN-1, STREAM-1: another product, another adapter, the same rows; no funding there."""
+    path = tmp_path / "tape.jsonl"
+    spot = {"product": "spot", "name": "binance-spot"}
+    async with real_venue(tmp_path, spot_symbols=["ETHUSDT"]) as proxy:
+        told = connection(proxy.port, "ETHUSDT").model_copy(update=spot)
+        await record(told, Target(path), stop=asyncio.Event(), duration_s=4, tell=untold)
+    header = header_of(path)
+    assert (header.venue, header.product, list(header.instruments)) == ("binance-spot", "spot", ["ETHUSDT"])
+    kinds = Counter(row["kind"] for row in rows_of(path))
+    assert kinds["quote"] > 5
+    assert kinds["trade"] > 5
+    assert tape_files.inspect_recorded(path)[0].rows > 10
+
+
 async def test_a_venue_that_cannot_be_reached_is_said_and_leaves_no_file(tmp_path: Path) -> None:
     """ERR-1: no network."""
     async with real_venue(tmp_path) as proxy:
@@ -154,7 +169,7 @@ async def test_ctrl_c_ends_the_command_with_counts_and_a_tape_that_plays(tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("--venue", "binanse", "--out", "t.jsonl"), 2, "there is no venue 'binanse'; known are: paper, binance"),
+        (("--venue", "binanse", "--out", "t.jsonl"), 2, "there is no venue 'binanse'. Did you mean 'binance'?"),
         (
             ("--venue", "binance", "--symbols", "NOPE", "--out", "t.jsonl"),
             2,

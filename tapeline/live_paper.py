@@ -36,7 +36,7 @@ def following(settings: Settings, venue: str | None, symbols: tuple[str, ...]) -
         raise UsageError("--paper needs a venue to follow: --venue binance, or connector.venue in the configuration")
     connection = public_connection(settings, name, symbols or configured.symbols or _DEFAULT_SYMBOLS)
     if connection.product != PERPETUAL:
-        raise UsageError(f"--paper trades perpetuals only so far; {name} is {connection.product} (record does follow it)")
+        raise UsageError(f"--paper trades perpetuals only so far; {name} is {connection.product}")
     return _on_paper(settings, connection)
 
 

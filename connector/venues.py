@@ -95,7 +95,7 @@ class Margin:
 @dataclass(frozen=True, slots=True)
 class VenueProfile:
     """One product of one venue. `options` select the product in ccxt; `permissions` names the reader of the key's
-    rights in `ccxt_adapter.unified.permissions`; `margin` is None where ccxt cannot place, find and list such orders;
+    rights in `ccxt_adapter.key_rights`; `margin` is None where ccxt cannot place, find and list such orders;
     `sandbox`: which of ccxt's two switches leads to it; `would_have_taken`: the field and its values by which an ended
     post-only order tells why; `native`: an adapter of its own speaks the venue's endpoints; `volume_in_contracts`: of
     candles; `funding_is_a_fee`: a payment is positive where it was paid; `all_positions`: what it takes to have all of

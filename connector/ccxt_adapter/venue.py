@@ -13,9 +13,11 @@ from connector.ccxt_adapter import binance_replies as replies
 from connector.ccxt_adapter import history
 from connector.ccxt_adapter.batches import Batches
 from connector.ccxt_adapter.client import Taps, make_exchange
+from connector.ccxt_adapter.clock_check import check_clock
 from connector.ccxt_adapter.errors import translate
 from connector.ccxt_adapter.gaps import mended
 from connector.ccxt_adapter.instruments import Listing, listing_of
+from connector.ccxt_adapter.key_rights import check_rights
 from connector.ccxt_adapter.market_history import BinanceMarketHistory
 from connector.ccxt_adapter.market_reads import MarketReads
 from connector.ccxt_adapter.order_arguments import order_parameters, told
@@ -64,9 +66,12 @@ class CcxtVenue:
         self._listings: dict[str, Listing] = {}
 
     async def start(self) -> Sequence[Instrument]:
-        """Raises AuthenticationError for a bad key, NotTradableError for an instrument without tick or lot size."""
+        """Raises AuthenticationError for a bad key, ConnectorError for one that may withdraw or may not trade,
+        ClockSkewError, NotTradableError for an instrument without tick or lot size."""
+        await check_clock(self._exchange, self._read, venue=self.name)
         listed = await self.start_public()
         await self._read("checking the API key", self._exchange.fapiPrivateV3GetBalance())
+        await check_rights(self._exchange, self._read, self._venue)
         return listed
 
     async def start_public(self) -> Sequence[Instrument]:

@@ -5,6 +5,7 @@ Decides nothing about orders.
 """
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from connector.ccxt_adapter.client import (
@@ -25,6 +26,8 @@ WRITTEN_AFTER = "tapelineClientOrderId"
 """A parameter of createOrder that never leaves: the client order id that is written once ccxt made the request."""
 _PARAMS = 4  # where ccxt's createOrder has its parameters, counted after the symbol
 _NO_JSON_SHOWN = 80
+HEARD: ContextVar[list[Any] | None] = ContextVar("heard", default=None)
+"""Where somebody wants the whole answers to a batch: ccxt leaves refused items out of some."""
 _CODES = ("sCode", "retCode", "ret_code", "label", "code", "err_code", "errorCode")
 _WORDS = ("sMsg", "retMsg", "ret_msg", "msg", "message", "detail", "err_msg", "errorMsg")
 
@@ -83,6 +86,8 @@ def _hooked(base: type[Any], profile: VenueProfile, taps: Taps) -> type[Any]:
             if response is None and body:
                 raise _no_json(status, headers, body)
             if status < 400 and speaks_for_each(profile, url, response):
+                if (heard := HEARD.get()) is not None:
+                    heard.append(response)
                 return None
             try:
                 base.handle_errors(
@@ -120,6 +125,16 @@ def said(response: Any) -> tuple[str, str]:
     code = next((str(response[name]) for name in _CODES if response.get(name) not in (None, "")), "")
     words = next((str(response[name]) for name in _WORDS if response.get(name)), "")
     return code, words
+
+
+def item_of(answers: Any, name: str, value: str) -> Mapping[str, Any]:
+    """The part of an answer, however deep, that has this value under this name; empty where none has."""
+    if isinstance(answers, Mapping):
+        if answers.get(name) == value:
+            return answers
+        answers = list(answers.values())
+    parts = (item_of(inner, name, value) for inner in answers) if isinstance(answers, list) else ()
+    return next((part for part in parts if part), {})
 
 
 def _answer(status: int, headers: Mapping[str, str], body: str, response: Any) -> VenueAnswerError:

@@ -54,7 +54,8 @@ class HistoryCalls:
                 params = {"until": end_ms, **self._asking}
                 return list(await self._calls.read(what, call(listing.unified, start_ms, page, params)))
 
-            start_ms, end_ms = since_ms - _CLOCK_MARGIN_MS, now_ms + _CLOCK_MARGIN_MS
+            start_ms = max(since_ms - _CLOCK_MARGIN_MS, now_ms - self._lists.reach_ms)
+            end_ms = now_ms + _CLOCK_MARGIN_MS
             found += await lists.since(fetch, start_ms, end_ms, **self._spans(page))
         return [account_messages.order(raw, listing, self._profile) for raw in lists.oldest_first(found)]
 

@@ -8,7 +8,7 @@ from connector.ccxt_adapter.instruments import Listing
 from connector.ccxt_adapter.order_arguments import told
 from connector.ccxt_adapter.unified import account_messages
 from connector.ccxt_adapter.unified.calls import Calls
-from connector.ccxt_adapter.unified.exchange import WRITTEN_AFTER
+from connector.ccxt_adapter.unified.exchange import HEARD, WRITTEN_AFTER, item_of, said
 from connector.errors import (
     InvalidOrderError,
     OrderNotFoundError,
@@ -232,16 +232,22 @@ class OrderCalls:
         if not written:
             return refused
         what = f"placing {len(written)} orders in one call"
+        heard: list[Any] = []
+        HEARD.set(heard)
         try:
             answers = await self._calls.change(what, self._exchange.create_orders([one for _, one in written.values()]))
         except VenueError as error:
             return refused | dict.fromkeys(written, error)
         told_of = {self._profile.client_ids.read(raw.get("clientOrderId")): raw for raw in answers}
-        return refused | {name: self._outcome(*order, told_of.get(name)) for name, (order, _) in written.items()}
+        return refused | {name: self._outcome(*order, told_of.get(name), heard) for name, (order, _) in written.items()}
 
-    def _outcome(self, listing: Listing, request: OrderRequest, raw: Any) -> Outcome:
+    def _outcome(self, listing: Listing, request: OrderRequest, raw: Any, heard: list[Any]) -> Outcome:
         what = f"placing {told(listing, request)}"
         if raw is None:
+            ids = self._profile.client_ids
+            left_out = item_of(heard, ids.parameter, ids.written(request.client_order_id))
+            if said(left_out)[0]:
+                return self._calls.refused(what, left_out)
             return OutcomeUnknownError(f"{what}: the venue's answer leaves it out; look the order up")
         if raw.get("status") == "rejected":
             return self._calls.refused(what, raw.get("info"))

@@ -36,7 +36,7 @@ def check_capabilities(calls: Calls, connection: VenueConnection) -> None:
 def check_credentials(exchange: Any, connection: VenueConnection) -> None:
     """Raises ConnectorError with the variables to set."""
     required = [name for name, wanted in (exchange.requiredCredentials or {}).items() if wanted]
-    unknown = [name for name in required if name not in _CREDENTIALS]
+    unknown = sorted(name for name in required if name not in _CREDENTIALS)
     if unknown:
         raise ConnectorError(
             f"{connection.exchange} signs with {', '.join(unknown)}, which this version cannot be given; "

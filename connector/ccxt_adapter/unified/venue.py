@@ -11,13 +11,13 @@ from typing import Any
 from connector.ccxt_adapter.client import Taps
 from connector.ccxt_adapter.clock_check import check_clock
 from connector.ccxt_adapter.instruments import Listing
+from connector.ccxt_adapter.key_rights import check_rights
 from connector.ccxt_adapter.unified import account_messages
 from connector.ccxt_adapter.unified.calls import Calls
 from connector.ccxt_adapter.unified.exchange import make_unified
 from connector.ccxt_adapter.unified.history_calls import HistoryCalls
 from connector.ccxt_adapter.unified.market_calls import MarketCalls
 from connector.ccxt_adapter.unified.order_calls import OrderCalls
-from connector.ccxt_adapter.unified.permissions import check_rights
 from connector.ccxt_adapter.unified.start_checks import (
     check_capabilities,
     check_credentials,
@@ -58,14 +58,14 @@ class UnifiedVenue:
         self._listings: dict[str, Listing] = {}
 
     async def start(self) -> Sequence[Instrument]:
-        """Raises ConnectorError for what can never work, AuthenticationError for a key the venue refuses or that may
-        do too much or too little, ClockSkewError, UnknownSymbolError, NotTradableError."""
+        """Raises ConnectorError for what can never work and for a key that may do too much or too little,
+        AuthenticationError for one the venue refuses, ClockSkewError, UnknownSymbolError, NotTradableError."""
         check_capabilities(self._calls, self._connection)
         check_credentials(self._exchange, self._connection)
         await check_clock(self._exchange, self._calls.read, venue=self._connection.profile.title)
         listed = await self.start_public()
         await self._calls.read("checking the API key", self._exchange.fetch_balance(self._orders.asking))
-        await check_rights(self._calls, self._connection)
+        await check_rights(self._exchange, self._calls.read, self._connection)
         if not self._spot:
             check_one_way(await self._raw_positions(), self._connection)
         if self._connection.rest_url is not None and listed:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -18,14 +19,17 @@ KEY, SECRET = SecretStr("paper-key-of-a-test"), SecretStr("paper-secret-of-a-tes
 class PaperVenue:
     """`start` after `stop` takes the same port and the same ledger."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: Any) -> None:
         self._folder = folder
+        self._settings = {"speed": 20.0} | settings
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.port = 0
 
     async def start(self) -> None:
-        settings = VenueSettings(port=self.port, data_dir=self._folder, api_key=KEY, api_secret=SECRET, speed=20.0)
+        settings = VenueSettings(
+            port=self.port, data_dir=self._folder, api_key=KEY, api_secret=SECRET, **self._settings
+        )
         started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._stop = asyncio.Event()
         self._task = asyncio.create_task(serve(settings, self._stop, started))
@@ -38,8 +42,9 @@ class PaperVenue:
             await self._task
             self._task = None
 
-    def connection(self, *, secret: SecretStr = SECRET) -> VenueConnection:
+    def connection(self, *, secret: SecretStr = SECRET, **others: Any) -> VenueConnection:
         return VenueConnection(
+            **others,
             rest_url=f"http://127.0.0.1:{self.port}",
             ws_url=f"ws://127.0.0.1:{self.port}",
             api_key=KEY,

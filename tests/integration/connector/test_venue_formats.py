@@ -3,7 +3,9 @@
 No answer is the venue's word that it is right: what was never run against a sandbox is not shown by this.
 """
 
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -17,9 +19,10 @@ from connector.errors import (
     OutcomeUnknownError,
     RateLimitedError,
 )
-from connector.port import OrderRequest
+from connector.port import OrderRequest, VenueOrder
 from connector.settings import VenueConnection
 from tests.integration.connector.formats import bitget, bybit, gate, okx
+from tests.integration.connector.formats.batches import BATCHES, BatchFormat
 from tests.integration.connector.formats.told import (
     AT_MS,
     ENTRY,
@@ -211,3 +214,47 @@ async def test_the_venue_s_refusals_keep_their_meaning(told: Told) -> None:
     if "unfound" in refusals:
         teller.first(refusals["unfound"])
     assert await port.find_order(told.form.symbol, client_order_id=OTHER) is None
+
+
+@pytest.fixture(params=BATCHES, ids=lambda batch: batch.form.title)
+async def batch(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Told, BatchFormat]]:
+    found: BatchFormat = request.param
+    async with telling([found.placed, *found.form.answers]) as (address, teller):
+        port = UnifiedVenue(connection(found.form, address))
+        try:
+            (instrument,) = await port.start()
+            yield Told(found.form, port, teller, instrument), found
+        finally:
+            await port.close()
+
+
+async def test_a_batch_is_one_request_and_each_item_has_its_own_answer(batch: tuple[Told, BatchFormat]) -> None:
+    """ORD-2, ERR-1: half accepted, half refused, matched by our id; an error of the whole is each item's."""
+    told, found = batch
+    two = [told.request, replace(told.request, client_order_id=OTHER)]
+    taken, refused = await told.port.place_batch(two)
+    assert isinstance(taken, VenueOrder)
+    assert (taken.client_order_id, taken.venue_order_id) == (OURS, THEIR_ID)
+    assert type(refused) is InsufficientFundsError
+    (asked,) = told.teller.of(found.placed.path)
+    sent = json.dumps(asked.given)
+    assert sent.count(OURS) == sent.count(OTHER) == 1
+    told.teller.first(found.refused_whole)
+    assert [type(it) for it in await told.port.place_batch(two)] == [RateLimitedError, RateLimitedError]
+
+
+async def test_an_item_the_answer_leaves_out_is_open(batch: tuple[Told, BatchFormat]) -> None:
+    """ORD-2, WF-3: it is looked up, never dropped."""
+    told, _ = batch
+    unheard = replace(told.request, client_order_id="tlANOTHER0000000000000000000")
+    outcomes = await told.port.place_batch([told.request, unheard])
+    assert isinstance(outcomes[0], VenueOrder)
+    assert type(outcomes[1]) is OutcomeUnknownError
+
+
+async def test_a_cancel_that_was_only_taken_is_looked_up(told: Told) -> None:
+    """ORD-4: most venues say no more than that they took it; the order is then told as it is."""
+    found = await told.port.cancel(told.form.symbol, client_order_id=OURS)
+    ended, lives = OrderStatus.ORDER_STATUS_CANCELED, OrderStatus.ORDER_STATUS_PARTIALLY_FILLED
+    assert (found.client_order_id, found.status) == (OURS, ended if told.form.cancelled else lives)
+    assert found.filled_lots == told.lots(EXECUTED)

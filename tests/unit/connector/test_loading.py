@@ -45,3 +45,14 @@ def test_an_exchange_ccxt_does_not_have_is_named_with_those_it_has() -> None:
         "    print(\"'binanceusdn'\" in str(error), 'binanceusdm' in str(error))"
     )
     assert said == "True True"
+
+
+def test_every_venue_of_the_list_is_imported_alone_one_after_the_other() -> None:
+    """VEN-1: the short way works for each of them, and for a second one in the same process."""
+    said = _run(
+        "from connector.venues import PROFILES\n"
+        "ids = sorted({profile.ccxt_id for profile in PROFILES.values()})\n"
+        "found = [loading.exchange_class(ccxt_id).__name__ for ccxt_id in ids]\n"
+        "print(found == ids, len(ids), any(f'ccxt.pro.{other}' in sys.modules for other in ('kraken', 'kucoin')))"
+    )
+    assert said == "True 6 False"

@@ -23,12 +23,12 @@ from tests.integration.connector.formats.told import (
 )  # fmt: skip
 
 
-def _said(data: Any, code: str = "00000", words: str = "success") -> dict[str, Any]:
+def said(data: Any, code: str = "00000", words: str = "success") -> dict[str, Any]:
     return {"code": code, "msg": words, "requestTime": AT_MS, "data": data}
 
 
 def _refused(path: str, code: str, words: str, *, status: int = 400) -> Answer:
-    return Answer("POST", path, _said(None, code, words), status=status)
+    return Answer("POST", path, said(None, code, words), status=status)
 
 
 def _contract() -> dict[str, Any]:
@@ -81,60 +81,64 @@ def _position() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def authorities(*granted: str) -> Answer:
+    facts = {"userId": "1", "ips": "127.0.0.1", "authorities": list(granted), "parentId": 1}
+    return Answer("GET", "/api/v2/spot/account/info", said(facts))
+
+
 _COMMON = [
-    Answer("GET", "/api/v2/public/time", lambda _: _said({"serverTime": str(now_ms())})),
-    Answer("GET", "/api/v3/account/settings", _said(None, "40084", "You are in Classic Account mode"), status=400),
-    Answer("GET", "/api/v2/spot/account/info",
-           _said({"userId": "1", "ips": "127.0.0.1", "authorities": ["trade", "readonly"], "parentId": 1})),
+    Answer("GET", "/api/v2/public/time", lambda _: said({"serverTime": str(now_ms())})),
+    Answer("GET", "/api/v3/account/settings", said(None, "40084", "You are in Classic Account mode"), status=400),
+    authorities("trade", "readonly"),
 ]  # fmt: skip
 
 _MIX = [
-    Answer("GET", "/api/v2/mix/market/contracts", _said([_contract()]), when={"productType": "USDT-FUTURES"}),
-    Answer("GET", "/api/v2/mix/market/contracts", _said([])),
-    Answer("GET", "/api/v2/mix/account/accounts", _said([{
+    Answer("GET", "/api/v2/mix/market/contracts", said([_contract()]), when={"productType": "USDT-FUTURES"}),
+    Answer("GET", "/api/v2/mix/market/contracts", said([])),
+    Answer("GET", "/api/v2/mix/account/accounts", said([{
         "marginCoin": "USDT", "locked": "0", "available": "900", "crossedMaxAvailable": "900", "isolatedMaxAvailable":
         "900", "maxTransferOut": "900", "accountEquity": "1000.5", "usdtEquity": "1000.5", "unrealizedPL": "0"}])),
-    Answer("GET", "/api/v2/mix/position/all-position", _said([_position()])),
-    Answer("POST", "/api/v2/mix/order/place-order", _said({"orderId": THEIR_ID, "clientOid": OURS})),
-    Answer("POST", "/api/v2/mix/order/cancel-order", _said({"orderId": THEIR_ID, "clientOid": OURS})),
-    Answer("GET", "/api/v2/mix/order/detail", _said(None, "40109", "The data of the order cannot be found"), 400,
+    Answer("GET", "/api/v2/mix/position/all-position", said([_position()])),
+    Answer("POST", "/api/v2/mix/order/place-order", said({"orderId": THEIR_ID, "clientOid": OURS})),
+    Answer("POST", "/api/v2/mix/order/cancel-order", said({"orderId": THEIR_ID, "clientOid": OURS})),
+    Answer("GET", "/api/v2/mix/order/detail", said(None, "40109", "The data of the order cannot be found"), 400,
            {"clientOid": OTHER}),
-    Answer("GET", "/api/v2/mix/order/detail", _said(_mix_order())),
-    Answer("GET", "/api/v2/mix/order/orders-pending", _said({"entrustedList": [_mix_order()], "endId": THEIR_ID})),
-    Answer("GET", "/api/v2/mix/order/orders-history", _said({"entrustedList": [], "endId": ""})),
-    Answer("GET", "/api/v2/mix/order/fills", _said({"fillList": [{
+    Answer("GET", "/api/v2/mix/order/detail", said(_mix_order())),
+    Answer("GET", "/api/v2/mix/order/orders-pending", said({"entrustedList": [_mix_order()], "endId": THEIR_ID})),
+    Answer("GET", "/api/v2/mix/order/orders-history", said({"entrustedList": [], "endId": ""})),
+    Answer("GET", "/api/v2/mix/order/fills", said({"fillList": [{
         "tradeId": TRADE_ID, "symbol": "BTCUSDT", "orderId": THEIR_ID, "price": PRICE, "baseVolume": EXECUTED,
         "feeDetail": [{"deduction": "no", "feeCoin": "USDT", "totalDeductionFee": "", "totalFee": f"-{FEE}"}],
         "side": "buy", "quoteVolume": "240.0004", "profit": "0", "enterPointSource": "API", "tradeSide": "buy_single",
         "posMode": "one_way_mode", "tradeScope": "maker", "cTime": str(AT_MS)}], "endId": TRADE_ID})),
-    Answer("GET", "/api/v2/mix/market/symbol-price", lambda _: _said([{
+    Answer("GET", "/api/v2/mix/market/symbol-price", lambda _: said([{
         "symbol": "BTCUSDT", "price": PRICE, "indexPrice": PRICE, "markPrice": MARK, "ts": str(now_ms())}])),
-    Answer("GET", "/api/v2/mix/market/current-fund-rate", _said([{
+    Answer("GET", "/api/v2/mix/market/current-fund-rate", said([{
         "symbol": "BTCUSDT", "fundingRate": "0.0001", "fundingRateInterval": "8", "nextUpdate": str(NEXT_MS),
         "minFundingRate": "-0.003", "maxFundingRate": "0.003"}])),
-    Answer("GET", "/api/v2/mix/account/bill", _said({"bills": [{
+    Answer("GET", "/api/v2/mix/account/bill", said({"bills": [{
         "billId": "1", "symbol": "BTCUSDT", "amount": "0.5", "fee": "0", "feeByCoupon": "", "businessType":
         "contract_settle_fee", "coin": "USDT", "balance": "1000.5", "cTime": str(AT_MS)}], "endId": "1"})),
 ]  # fmt: skip
 
 _SPOT = [
-    Answer("GET", "/api/v2/spot/public/symbols", _said([_pair()])),
-    Answer("GET", "/api/v2/margin/currencies", _said([])),
-    Answer("GET", "/api/v2/spot/account/assets", _said([{
+    Answer("GET", "/api/v2/spot/public/symbols", said([_pair()])),
+    Answer("GET", "/api/v2/margin/currencies", said([])),
+    Answer("GET", "/api/v2/spot/account/assets", said([{
         "coin": "USDT", "available": "900", "frozen": "100.5", "locked": "0", "limitAvailable": "0",
         "uTime": str(AT_MS)}])),
-    Answer("POST", "/api/v2/spot/trade/place-order", _said({"orderId": THEIR_ID, "clientOid": OURS})),
-    Answer("POST", "/api/v2/spot/trade/cancel-order", _said({"orderId": THEIR_ID, "clientOid": OURS})),
-    Answer("GET", "/api/v2/spot/trade/orderInfo", _said([]), when={"clientOid": OTHER}),
-    Answer("GET", "/api/v2/spot/trade/orderInfo", _said([_spot_order()])),
-    Answer("GET", "/api/v2/spot/trade/unfilled-orders", _said([_spot_order()])),
-    Answer("GET", "/api/v2/spot/trade/history-orders", _said([])),
-    Answer("GET", "/api/v2/spot/trade/fills", _said([{
+    Answer("POST", "/api/v2/spot/trade/place-order", said({"orderId": THEIR_ID, "clientOid": OURS})),
+    Answer("POST", "/api/v2/spot/trade/cancel-order", said({"orderId": THEIR_ID, "clientOid": OURS})),
+    Answer("GET", "/api/v2/spot/trade/orderInfo", said([]), when={"clientOid": OTHER}),
+    Answer("GET", "/api/v2/spot/trade/orderInfo", said([_spot_order()])),
+    Answer("GET", "/api/v2/spot/trade/unfilled-orders", said([_spot_order()])),
+    Answer("GET", "/api/v2/spot/trade/history-orders", said([])),
+    Answer("GET", "/api/v2/spot/trade/fills", said([{
         "userId": "1", "symbol": "BTCUSDT", "orderId": THEIR_ID, "tradeId": TRADE_ID, "orderType": "limit",
         "side": "buy", "priceAvg": PRICE, "size": EXECUTED, "amount": "240.0004", "feeDetail": {
             "deduction": "no", "feeCoin": "USDT", "totalDeductionFee": "", "totalFee": f"-{FEE}"},
         "tradeScope": "maker", "cTime": str(AT_MS), "uTime": str(AT_MS)}])),
-    Answer("GET", "/api/v2/spot/market/tickers", lambda _: _said([{
+    Answer("GET", "/api/v2/spot/market/tickers", lambda _: said([{
         "symbol": "BTCUSDT", "high24h": PRICE, "open": PRICE, "low24h": PRICE, "lastPr": PRICE, "quoteVolume": "1",
         "baseVolume": "1", "usdtVolume": "1", "bidPr": "60000.0", "askPr": PRICE, "bidSz": "1", "askSz": "1",
         "openUtc": PRICE, "ts": str(now_ms()), "changeUtc24h": "0", "change24h": "0"}])),

@@ -24,12 +24,12 @@ from tests.integration.connector.formats.told import (
 )  # fmt: skip
 
 
-def _said(result: Any, code: int = 0, words: str = "OK") -> dict[str, Any]:
+def said(result: Any, code: int = 0, words: str = "OK") -> dict[str, Any]:
     return {"retCode": code, "retMsg": words, "result": result, "retExtInfo": {}, "time": AT_MS}
 
 
 def _refused(path: str, code: int, words: str) -> Answer:
-    return Answer("POST", path, _said({}, code, words))
+    return Answer("POST", path, said({}, code, words))
 
 
 def _order(category: str) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def _executions(category: str) -> Any:
             "execValue": "240.0004", "execTime": str(AT_MS), "feeRate": "0.0001", "isMaker": True,
             "markPrice": MARK, "feeCurrency": "USDT", "seq": 1,
         }  # fmt: skip
-        return _said({"category": category, "list": [one], "nextPageCursor": ""})
+        return said({"category": category, "list": [one], "nextPageCursor": ""})
 
     return told
 
@@ -96,33 +96,36 @@ def _position() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def rights(granted: dict[str, list[str]], *, read_only: int = 0) -> Answer:
+    facts = {"readOnly": read_only, "uta": 1, "unified": 0, "apiKey": "key", "permissions": granted}
+    return Answer("GET", "/v5/user/query-api", said(facts))
+
+
 def _format(product: str) -> Format:
     category = "linear" if product == "perpetual" else "spot"
     listed = {"category": category, "list": [_order(category)], "nextPageCursor": ""}
     answers = [
         Answer("GET", "/v5/market/time",
-               lambda _: _said({"timeSecond": str(now_ms() // 1000)}) | {"time": now_ms()}),
+               lambda _: said({"timeSecond": str(now_ms() // 1000)}) | {"time": now_ms()}),
         Answer("GET", "/v5/market/instruments-info",
-               _said({"category": category, "list": [_instrument(category)], "nextPageCursor": ""})),
-        Answer("GET", "/v5/user/query-api", _said({
-            "readOnly": 0, "uta": 1, "unified": 0, "apiKey": "key",
-            "permissions": {"ContractTrade": ["Order", "Position"], "Spot": ["SpotTrade"], "Wallet": []}})),
-        Answer("GET", "/v5/account/info", _said({"unifiedMarginStatus": 6, "marginMode": "REGULAR_MARGIN"})),
-        Answer("GET", "/v5/account/wallet-balance", _said({"list": [{
+               said({"category": category, "list": [_instrument(category)], "nextPageCursor": ""})),
+        rights({"ContractTrade": ["Order", "Position"], "Spot": ["SpotTrade"], "Wallet": []}),
+        Answer("GET", "/v5/account/info", said({"unifiedMarginStatus": 6, "marginMode": "REGULAR_MARGIN"})),
+        Answer("GET", "/v5/account/wallet-balance", said({"list": [{
             "accountType": "UNIFIED", "totalEquity": "1000", "totalAvailableBalance": "900",
             "coin": [{"coin": "USDT", "walletBalance": "1000.5", "equity": "1000.5", "locked": "100.5",
                       "totalOrderIM": "0", "totalPositionIM": "0", "availableToWithdraw": "900",
                       "borrowAmount": "0", "unrealisedPnl": "0"}]}]})),
-        Answer("GET", "/v5/position/list", _said({"category": "linear", "list": [_position()], "nextPageCursor": ""})),
-        Answer("POST", "/v5/order/create", _said({"orderId": THEIR_ID, "orderLinkId": OURS})),
-        Answer("POST", "/v5/order/cancel", _said({"orderId": THEIR_ID, "orderLinkId": OURS})),
-        Answer("GET", "/v5/order/realtime", _said({**listed, "list": []}), when={"orderLinkId": OTHER}),
-        Answer("GET", "/v5/order/realtime", _said(listed)),
-        Answer("GET", "/v5/order/history", _said({**listed, "list": []}), when={"orderLinkId": OTHER}),
-        Answer("GET", "/v5/order/history", _said(listed)),
+        Answer("GET", "/v5/position/list", said({"category": "linear", "list": [_position()], "nextPageCursor": ""})),
+        Answer("POST", "/v5/order/create", said({"orderId": THEIR_ID, "orderLinkId": OURS})),
+        Answer("POST", "/v5/order/cancel", said({"orderId": THEIR_ID, "orderLinkId": OURS})),
+        Answer("GET", "/v5/order/realtime", said({**listed, "list": []}), when={"orderLinkId": OTHER}),
+        Answer("GET", "/v5/order/realtime", said(listed)),
+        Answer("GET", "/v5/order/history", said({**listed, "list": []}), when={"orderLinkId": OTHER}),
+        Answer("GET", "/v5/order/history", said(listed)),
         Answer("GET", "/v5/execution/list", _executions(category)),
         Answer("GET", "/v5/market/tickers",
-               lambda _: _said({"category": category, "list": [_ticker()]}) | {"time": now_ms()}),
+               lambda _: said({"category": category, "list": [_ticker()]}) | {"time": now_ms()}),
     ]  # fmt: skip
     return Format(
         exchange="bybit", product=product, symbol="BTCUSDT", answers=answers,

@@ -50,7 +50,7 @@ def _pair() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _future_order() -> dict[str, Any]:
+def future_order() -> dict[str, Any]:
     return {
         "id": int(THEIR_ID), "user": 1, "contract": "BTC_USDT", "create_time": AT_MS / 1000, "update_time":
         (AT_MS + 5) / 1000, "size": 100, "iceberg": 0, "left": 60, "price": PRICE, "fill_price": PRICE,
@@ -60,7 +60,7 @@ def _future_order() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _spot_order() -> dict[str, Any]:
+def spot_order() -> dict[str, Any]:
     return {
         "id": THEIR_ID, "text": f"t-{OURS}", "amend_text": "-", "create_time": str(AT_S), "update_time": str(AT_S),
         "create_time_ms": AT_MS, "update_time_ms": AT_MS + 5, "status": "open", "currency_pair": "BTC_USDT",
@@ -81,12 +81,17 @@ def _position() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def rights(**read_only: bool) -> Answer:
+    """By permission, whether it is for reading only."""
+    granted = [{"name": name, "read_only": only} for name, only in read_only.items()]
+    key = {"state": 1, "mode": 1, "name": "bot", "key": "the-key-of-the-test", "ip_whitelist": []}
+    return Answer("GET", "/api/v4/account/main_keys", [{**key, "permissions": granted}])
+
+
 _COMMON = [
     Answer("GET", "/api/v4/spot/time", lambda _: {"server_time": now_ms()}),
     Answer("GET", "/api/v4/account/detail", {"user_id": 1, "tier": 0, "key": {"mode": 1}}),
-    Answer("GET", "/api/v4/account/main_keys", [{
-        "state": 1, "mode": 1, "name": "bot", "key": "the-key-of-the-test", "ip_whitelist": [],
-        "permissions": [{"name": "futures", "read_only": False}, {"name": "spot", "read_only": False}]}]),
+    rights(futures=False, spot=False),
 ]  # fmt: skip
 
 _PERPETUAL = [
@@ -97,11 +102,13 @@ _PERPETUAL = [
         "total": "1000.5", "unrealised_pnl": "0", "position_margin": "24", "order_margin": "76.5", "available": "900",
         "point": "0", "currency": "USDT", "in_dual_mode": False, "enable_credit": False}),
     Answer("GET", f"{_FUTURES}/positions", [_position()]),
-    Answer("POST", f"{_FUTURES}/orders", {**_future_order(), "left": 100, "fill_price": "0"}),
+    Answer("POST", f"{_FUTURES}/orders", {**future_order(), "left": 100, "fill_price": "0"}),
     Answer("GET", f"{_FUTURES}/orders/t-{OTHER}", {"label": "ORDER_NOT_FOUND", "message": "no such order"}, 400),
-    Answer("GET", f"{_FUTURES}/orders/t-{OURS}", _future_order()),
-    Answer("GET", f"{_FUTURES}/orders/{THEIR_ID}", _future_order()),
-    Answer("GET", f"{_FUTURES}/orders", [_future_order()], when={"status": "open"}),
+    Answer("GET", f"{_FUTURES}/orders/t-{OURS}", future_order()),
+    Answer("GET", f"{_FUTURES}/orders/{THEIR_ID}", future_order()),
+    Answer("DELETE", f"{_FUTURES}/orders/t-{OURS}", {
+        **future_order(), "status": "finished", "finish_as": "cancelled", "finish_time": AT_MS / 1000}),
+    Answer("GET", f"{_FUTURES}/orders", [future_order()], when={"status": "open"}),
     Answer("GET", f"{_FUTURES}/orders_timerange", []),
     Answer("GET", f"{_FUTURES}/my_trades_timerange", [{
         "id": int(TRADE_ID), "create_time": AT_MS / 1000, "contract": "BTC_USDT", "order_id": THEIR_ID, "size": 40,
@@ -122,12 +129,14 @@ _SPOT = [
     Answer("GET", "/api/v4/spot/accounts", [{
         "currency": "USDT", "available": "900", "locked": "100.5", "update_id": 1}]),
     Answer("POST", "/api/v4/spot/orders", {
-        **_spot_order(), "left": QUANTITY, "filled_amount": "0", "filled_total": "0", "avg_deal_price": "0"}),
+        **spot_order(), "left": QUANTITY, "filled_amount": "0", "filled_total": "0", "avg_deal_price": "0"}),
     Answer("GET", f"/api/v4/spot/orders/t-{OTHER}", {"label": "ORDER_NOT_FOUND", "message": "Order not found"}, 404),
-    Answer("GET", f"/api/v4/spot/orders/t-{OURS}", _spot_order()),
-    Answer("GET", f"/api/v4/spot/orders/{THEIR_ID}", _spot_order()),
+    Answer("GET", f"/api/v4/spot/orders/t-{OURS}", spot_order()),
+    Answer("GET", f"/api/v4/spot/orders/{THEIR_ID}", spot_order()),
+    Answer("DELETE", f"/api/v4/spot/orders/t-{OURS}", {
+        **spot_order(), "status": "cancelled", "finish_as": "cancelled"}),
     Answer("GET", "/api/v4/spot/open_orders", [{
-        "currency_pair": "BTC_USDT", "total": 1, "orders": [_spot_order()]}]),
+        "currency_pair": "BTC_USDT", "total": 1, "orders": [spot_order()]}]),
     Answer("GET", "/api/v4/spot/orders", []),
     Answer("GET", "/api/v4/spot/my_trades", [{
         "id": TRADE_ID, "create_time": str(AT_S), "create_time_ms": f"{AT_MS}.123", "currency_pair": "BTC_USDT",
@@ -154,7 +163,7 @@ def _format(product: str) -> Format:
         place_path=path,
         order={**sent, "text": f"t-{OURS}"},
         found_by=(f"{path}/t-{OURS}", {} if perpetual else {"currency_pair": "BTC_USDT"}),
-        fee_asset="USDT" if perpetual else "BTC",
+        fee_asset="USDT" if perpetual else "BTC", cancelled=True,
         refusals={
             "duplicate": _refused(path, "REPEATED_CREATION", "Order with the same text already exists"),
             "insufficient": _refused(path, *(

@@ -58,7 +58,8 @@ class Answer:
 class Format:
     """One product of one venue: what it answers, and how a request of ours must look to it.
 
-    `order` is what a placement must carry (exactly these values), `found_by` what a look-up by our id must.
+    `order` is what a placement must carry (exactly these values), `found_by` what a look-up by our id must;
+    `cancelled`: a cancel is answered with the order itself.
     """
 
     exchange: str
@@ -71,10 +72,8 @@ class Format:
     found_by: tuple[str, Given]
     refusals: Mapping[str, Answer]
     contract_size: str = "1"
-    answers_whole: bool = False
-    history_names_ids: bool = True
     fee_asset: str = "USDT"
-    funding_ids: bool = True
+    cancelled: bool = False
 
     @property
     def title(self) -> str:
@@ -115,7 +114,9 @@ class Teller:
 
 
 def _holds(given: Any, when: Given) -> bool:
-    return isinstance(given, dict) and all(str(given.get(name)) == str(value) for name, value in when.items())
+    return not when or (
+        isinstance(given, dict) and all(str(given.get(name)) == str(value) for name, value in when.items())
+    )
 
 
 @asynccontextmanager

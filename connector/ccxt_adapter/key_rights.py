@@ -5,15 +5,18 @@ One reader a venue, named in its profile; each gives the facts of the venue's ow
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from connector.ccxt_adapter.unified.calls import Calls
-from connector.errors import AuthenticationError, VenueRejectedError
+from connector.errors import AuthenticationError, ConnectorError, VenueRejectedError
 from connector.settings import VenueConnection
 from connector.venues import PERPETUAL
 from observability.logs import get_logger
 
 _log = get_logger(__name__)
+_WHAT = "reading what the API key may do"
+Read = Callable[[str, Awaitable[Any]], Awaitable[Any]]
+Ask = Callable[[Awaitable[Any]], Awaitable[Any]]
 _BYBIT_TRADES = {PERPETUAL: ("ContractTrade", "Order"), "spot": ("Spot", "SpotTrade")}
 
 
@@ -26,11 +29,11 @@ class Rights:
     why_not: str = ""
 
 
-async def check_rights(calls: Calls, connection: VenueConnection) -> None:
-    """Raises AuthenticationError. A venue that does not tell is told in the log."""
+async def check_rights(exchange: Any, read: Read, connection: VenueConnection) -> None:
+    """Raises ConnectorError for too much or too little. A venue that does not tell is told in the log."""
     reader = _READERS.get(connection.profile.permissions)
     try:
-        rights = await reader(calls, connection) if reader else None
+        rights = await reader(exchange, partial(read, _WHAT), connection) if reader else None
     except AuthenticationError:
         raise
     except VenueRejectedError as error:
@@ -41,36 +44,36 @@ async def check_rights(calls: Calls, connection: VenueConnection) -> None:
         return
     whose = f"the API key of account {connection.account} at {connection.profile.title}"
     if rights.withdraws:
-        raise AuthenticationError(
+        raise ConnectorError(
             f"{whose} may withdraw; a key that trades must not be able to. Make one without that right at the venue"
         )
     if not rights.trades:
-        raise AuthenticationError(f"{whose} may not trade {connection.product}; permit it at the venue or use another")
+        raise ConnectorError(f"{whose} may not trade {connection.product}; permit it at the venue or use another")
     if rights.why_not:
-        raise AuthenticationError(f"{whose} cannot trade {connection.product}: {rights.why_not}")
+        raise ConnectorError(f"{whose} cannot trade {connection.product}: {rights.why_not}")
 
 
-async def _binance(calls: Calls, connection: VenueConnection) -> Rights | None:
-    """GET /sapi/v1/account/apiRestrictions; neither the sandbox nor a paper venue has it."""
-    if "sapi" not in calls.exchange.urls["api"] or not connection.live:
+async def _binance(exchange: Any, ask: Ask, connection: VenueConnection) -> Rights | None:
+    """GET /sapi/v1/account/apiRestrictions; the sandbox has none."""
+    if "sapi" not in exchange.urls["api"]:
         return None
-    said = await _read(calls, calls.exchange.sapiGetAccountApiRestrictions())
+    said = await ask(exchange.sapiGetAccountApiRestrictions())
     field = "enableFutures" if connection.product == PERPETUAL else "enableSpotAndMarginTrading"
     return Rights(withdraws=bool(said.get("enableWithdrawals")), trades=bool(said.get(field)))
 
 
-async def _bybit(calls: Calls, connection: VenueConnection) -> Rights:
+async def _bybit(exchange: Any, ask: Ask, connection: VenueConnection) -> Rights:
     """GET /v5/user/query-api."""
-    said = (await _read(calls, calls.exchange.privateGetV5UserQueryApi()))["result"]
+    said = (await ask(exchange.privateGetV5UserQueryApi()))["result"]
     granted: Mapping[str, Any] = said.get("permissions") or {}
     group, right = _BYBIT_TRADES[connection.product]
     trades = right in (granted.get(group) or ()) and str(said.get("readOnly")) != "1"
     return Rights(withdraws="Withdraw" in (granted.get("Wallet") or ()), trades=trades)
 
 
-async def _okx(calls: Calls, connection: VenueConnection) -> Rights:
+async def _okx(exchange: Any, ask: Ask, connection: VenueConnection) -> Rights:
     """GET /api/v5/account/config: `perm`, the account's level (1: spot only) and its position mode."""
-    said = (await _read(calls, calls.exchange.privateGetAccountConfig()))["data"][0]
+    said = (await ask(exchange.privateGetAccountConfig()))["data"][0]
     granted = {right.strip() for right in str(said.get("perm", "")).split(",")}
     why_not = ""
     if connection.product == PERPETUAL and said.get("acctLv") == "1":
@@ -80,17 +83,17 @@ async def _okx(calls: Calls, connection: VenueConnection) -> Rights:
     return Rights(withdraws="withdraw" in granted, trades="trade" in granted, why_not=why_not)
 
 
-async def _bitget(calls: Calls, connection: VenueConnection) -> Rights:
+async def _bitget(exchange: Any, ask: Ask, connection: VenueConnection) -> Rights:
     """GET /api/v2/spot/account/info: `authorities`, in words or in the letters of the key's page."""
-    said = (await _read(calls, calls.exchange.privateSpotGetV2SpotAccountInfo()))["data"]
+    said = (await ask(exchange.privateSpotGetV2SpotAccountInfo()))["data"]
     granted = set(said.get("authorities") or ())
     needed = {"trade", "coow" if connection.product == PERPETUAL else "stow"}
     return Rights(withdraws=bool(granted & {"withdraw", "wwow"}), trades=bool(granted & needed))
 
 
-async def _gate(calls: Calls, connection: VenueConnection) -> Rights | None:
+async def _gate(exchange: Any, ask: Ask, connection: VenueConnection) -> Rights | None:
     """GET /account/main_keys; a list of the account's keys, of which this one is ours."""
-    said = await _read(calls, calls.exchange.privateAccountGetMainKeys())
+    said = await ask(exchange.privateAccountGetMainKeys())
     entries = said if isinstance(said, list) else [said]
     key = connection.api_key.get_secret_value()
     ours = next((entry for entry in entries if entry.get("key") == key), entries[0] if len(entries) == 1 else None)
@@ -102,11 +105,7 @@ async def _gate(calls: Calls, connection: VenueConnection) -> Rights | None:
     return Rights(withdraws=withdraws, trades=granted.get(product, False))
 
 
-async def _read(calls: Calls, reply: Awaitable[Any]) -> Any:
-    return await calls.read("reading what the API key may do", reply)
-
-
-Reader = Callable[[Calls, VenueConnection], Awaitable[Rights | None]]
+Reader = Callable[[Any, Ask, VenueConnection], Awaitable[Rights | None]]
 _READERS: Mapping[str, Reader] = {
     "binance": _binance, "bybit": _bybit, "okx": _okx, "bitget": _bitget, "gate": _gate,
 }  # fmt: skip

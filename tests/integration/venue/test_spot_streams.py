@@ -47,6 +47,7 @@ async def test_quotes_trades_and_candles_of_both_products_reach_one_client(clien
     spot = (await soon(client.watch_bids_asks([SYMBOL])))[SYMBOL]
     perpetual = (await soon(client.watch_bids_asks([PERPETUAL])))[PERPETUAL]
     assert abs(spot["bid"] - perpetual["bid"]) < 50
+    assert set(spot["info"]) == {"u", "s", "b", "B", "a", "A"}, "a spot quote has neither event nor time"
     assert (await soon(client.watch_trades(SYMBOL)))[-1]["symbol"] == SYMBOL
     assert len((await soon(client.watch_ohlcv(SYMBOL, "1m")))[-1]) == 6
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connector.ccxt_adapter.opening import open_venue
 from reliability.scripts.judging import judge
 from reliability.scripts.script import VenueScript
-from reliability.scripts.stage import NewLedger, staged
+from reliability.scripts.stage import NewLedger, NewPort, staged
 from venue.ledger_reader import LedgerReader
 
 
@@ -21,10 +22,10 @@ class Played:
     executions: int = 0
 
 
-async def play(script: VenueScript, folder: Path, new_ledger: NewLedger) -> Played:
+async def play(script: VenueScript, folder: Path, new_ledger: NewLedger, new_port: NewPort = open_venue) -> Played:
     """`folder` must not exist; it becomes the venue's."""
     played = Played()
-    async with staged(folder, script.symbols, new_ledger) as stage:
+    async with staged(folder, script.symbols, new_ledger, new_port) as stage:
         await stage.misbehave(script.venue)
         try:
             await script.play(stage)

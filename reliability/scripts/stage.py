@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import SecretStr
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from connector.ccxt_adapter.venue import CcxtVenue
+from connector.ccxt_adapter.opening import OpenedVenue, open_venue
 from connector.errors import VenueError
 from connector.gateway.gateway import Gateway
 from connector.gateway.ledger import Ledger
@@ -55,6 +55,7 @@ _KEY, _SECRET = SecretStr("key-of-a-trial"), SecretStr("secret-of-a-trial")
 _BELOW_MARKET = Decimal("0.95")
 _LOOK_EVERY_S = 0.02
 NewLedger = Callable[[], Ledger]
+NewPort = Callable[[VenueConnection], OpenedVenue]
 _log = get_logger(__name__)
 
 
@@ -96,18 +97,21 @@ class Log:
 class Stage:
     """`gateway` is the one that runs now; `restart` kills it and starts another on the same ledger."""
 
-    def __init__(self, folder: Path, port: int, symbols: tuple[str, ...], new_ledger: NewLedger) -> None:
+    def __init__(
+        self, folder: Path, port: int, symbols: tuple[str, ...], new_ledger: NewLedger, new_port: NewPort
+    ) -> None:
         self.folder = folder
         self.log = Log()
         self._address = f"http://127.0.0.1:{port}"
         self._strings = VenueStrings(self._address)
         self._symbols = symbols
         self._new_ledger = new_ledger
+        self._new_port = new_port
         self._ledger: Ledger
         self._tasks: list[asyncio.Task[None]] = []
         self._happened = 0
         self._listening = asyncio.Event()
-        self.port: CcxtVenue
+        self.port: OpenedVenue
         self.gateway: Gateway
 
     # --- the trader -----------------------------------------------------------------------------------
@@ -192,7 +196,7 @@ class Stage:
 
     async def start(self) -> None:
         address = self._address
-        self.port = CcxtVenue(
+        self.port = self._new_port(
             VenueConnection(
                 rest_url=address,
                 ws_url=address.replace("http", "ws"),
@@ -284,13 +288,15 @@ def _still_market(folder: Path, symbols: Sequence[str]) -> list[Path]:
 
 
 @asynccontextmanager
-async def staged(folder: Path, symbols: Sequence[str], new_ledger: NewLedger) -> AsyncIterator[Stage]:
+async def staged(
+    folder: Path, symbols: Sequence[str], new_ledger: NewLedger, new_port: NewPort = open_venue
+) -> AsyncIterator[Stage]:
     """A venue whose market stands still, and a gateway that trades on it; both ended afterwards."""
     settings = VenueSettings(
         port=0, data_dir=folder, api_key=_KEY, api_secret=_SECRET, tapes=_still_market(folder, symbols), misbehaves=True
     )
     async with running(settings) as port:
-        stage = Stage(folder, port, tuple(symbols), new_ledger)
+        stage = Stage(folder, port, tuple(symbols), new_ledger, new_port)
         await stage.start()
         try:
             yield stage

@@ -28,6 +28,7 @@ _PARAMS = 4  # where ccxt's createOrder has its parameters, counted after the sy
 _NO_JSON_SHOWN = 80
 HEARD: ContextVar[list[Any] | None] = ContextVar("heard", default=None)
 """Where somebody wants the whole answers to a batch: ccxt leaves refused items out of some."""
+_TOO_MANY = (418, 429)  # certain not to have been executed, whatever the words
 _CODES = ("sCode", "retCode", "ret_code", "label", "code", "err_code", "errorCode")
 _WORDS = ("sMsg", "retMsg", "ret_msg", "msg", "message", "detail", "err_msg", "errorMsg")
 
@@ -83,7 +84,7 @@ def _hooked(base: type[Any], profile: VenueProfile, taps: Taps) -> type[Any]:
             self, status: int, reason: str, url: str, method: str, headers: Mapping[str, str], body: str,
             response: Any, request_headers: Any, request_body: Any,
         ) -> Any:  # fmt: skip
-            if response is None and body:
+            if response is None and body and status not in _TOO_MANY:
                 raise _no_json(status, headers, body)
             if status < 400 and speaks_for_each(profile, url, response):
                 if (heard := HEARD.get()) is not None:

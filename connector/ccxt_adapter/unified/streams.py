@@ -16,7 +16,7 @@ from connector.ccxt_adapter.gaps import mended
 from connector.ccxt_adapter.instruments import Listing
 from connector.ccxt_adapter.unified import account_messages, streams_feeds, streams_taps
 from connector.ccxt_adapter.unified.streams_account_reader import AccountReader, ReadFill, ReadOrder
-from connector.ccxt_adapter.unified.streams_announcing import Announcer, acknowledges, login_of
+from connector.ccxt_adapter.unified.streams_announcing import Announcer, acknowledges, ends_account_stream, login_of
 from connector.ccxt_adapter.unified.streams_dialects import dialect_of
 from connector.ccxt_adapter.unified.streams_history import UnifiedMarketHistory
 from connector.ccxt_adapter.unified.streams_market_reader import MarketReader
@@ -31,6 +31,7 @@ from topics.v1.instruments_pb2 import InstrumentKind
 from topics.v1.market_pb2 import MarketEvent
 
 FUNDING_POLL_S = 30.0
+_KEY = "listenKey="  # an address that holds a key is itself the subscription
 _LOGIN = "authenticated"  # what ccxt calls a login among its subscriptions
 ReplyT = TypeVar("ReplyT")
 
@@ -118,6 +119,8 @@ class UnifiedStreams:
             self._logged_in = self._logged_in or login
         if acknowledges(message):
             self._announcer.acknowledged()
+        if ends_account_stream(message):
+            self._cut_account("the venue ended the key of the user stream")
         return False
 
     def on_wanted(self, url: str) -> None:
@@ -126,10 +129,10 @@ class UnifiedStreams:
             return
         self._urls[url].add(feed)
         if self._exchange.clients[url].isConnected:
-            self._came_up({feed})
+            self._came_up({feed}, url)
 
     def on_connected(self, url: str) -> None:
-        self._came_up(self._urls.get(url, set()))
+        self._came_up(self._urls.get(url, set()), url)
 
     def _wire(self, symbols: list[str]) -> tuple[tuple[Feed, ...], tuple[Feed, ...]]:
         exchange, market, account = self._exchange, self._market, self._account
@@ -161,33 +164,38 @@ class UnifiedStreams:
             fill=self._account.on_fill,
         )
 
-    def _came_up(self, feeds: set[Feed]) -> None:
+    def _came_up(self, feeds: set[Feed], url: str) -> None:
         for feed in feeds:
             feed.seen()
         if feeds.intersection(self._market_feeds):
             self._market.lost()
         if feeds.intersection(self._account_feeds):
-            self._announcer.connected()
+            self._announcer.connected(in_force=_KEY in url)
 
     def _start_account(self) -> None:
         for feed in self._account_feeds:
             self._feeds.start(feed)
 
-    def _refuses_login(self, feed: Feed, error: Exception) -> bool:
+    def _refuses_login(self, _feed: Feed, error: Exception) -> bool:
         """A login refused before any succeeded will be refused again; a later one may be the venue's trouble."""
         if self._ended:
             return True
         if not self._login_refused and not any(kind.__name__ == "AuthenticationError" for kind in type(error).__mro__):
             return False
-        for url, feeds in list(self._urls.items()):
-            client = self._exchange.clients.get(url)
-            if feed in feeds and client is not None and _LOGIN in client.subscriptions:
-                client.on_error(ConnectionError("the venue refused the login"))  # else ccxt waits for its answer again
+        self._cut_account("the venue refused the login", only_with=_LOGIN)  # else ccxt waits for its answer again
         self._ended = not self._logged_in
         if self._ended:
             words = redact_text(str(error))
             self._account.fail(AuthenticationError(f"logging in to the venue's private stream: {words}"))
         return self._ended
+
+    def _cut_account(self, reason: str, *, only_with: str = "") -> None:
+        """Ends the account's connections; `only_with`: those on which ccxt keeps such a subscription."""
+        for url, feeds in list(self._urls.items()):
+            client = self._exchange.clients.get(url)
+            concerned = client is not None and feeds.intersection(self._account_feeds)
+            if concerned and (not only_with or only_with in client.subscriptions):
+                client.on_error(ConnectionError(reason))
 
     def _identified(self, watch: Watch) -> Watch:
         """Where a perpetual's subscriptions want the account's number, it is asked for first."""

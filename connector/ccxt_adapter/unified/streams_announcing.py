@@ -33,6 +33,12 @@ def login_of(message: Any) -> bool | None:
     return message.get("success") is True or str(message.get("code", message.get("retCode"))) == "0"
 
 
+def ends_account_stream(message: Any) -> bool:
+    """Binance says that the key of a user stream is over, and nothing more on it; ccxt lets that pass."""
+    told = message.get("data", message) if isinstance(message, dict) else {}
+    return isinstance(told, dict) and told.get("e") == "listenKeyExpired"
+
+
 class Announcer:
     """Calls `announce` once a connection of the account has come up and its acknowledgements have settled."""
 
@@ -41,9 +47,10 @@ class Announcer:
         self._timer: asyncio.TimerHandle | None = None
         self._connected_s: float | None = None
 
-    def connected(self) -> None:
+    def connected(self, *, in_force: bool) -> None:
+        """`in_force`: there is nothing to acknowledge."""
         self._connected_s = time.monotonic()
-        self._in(UNACKNOWLEDGED_S)
+        self._in(SETTLED_S if in_force else UNACKNOWLEDGED_S)
 
     def acknowledged(self) -> None:
         """Of one of its subscriptions, if a connection came up lately; else it is somebody else's."""

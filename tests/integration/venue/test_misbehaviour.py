@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.ccxt_adapter.unified.venue import UnifiedVenue
 from connector.gateway.memory_ledger import MemoryDatabase, MemoryLedger
 from connector.gateway.postgres_ledger import PostgresLedger
 from reliability.scripts.catalogue import SCRIPTS
@@ -22,6 +23,24 @@ def new_ledger(request: pytest.FixtureRequest, script: VenueScript) -> NewLedger
         return lambda: PostgresLedger(dsn)
     database = MemoryDatabase()
     return lambda: MemoryLedger(database)
+
+
+OF_STREAMS = tuple(
+    script
+    for script in SCRIPTS
+    if script.name.startswith(("stream", "listen", "fills", "fill-m", "all-m", "messages", "old-fill", "same-ids"))
+    or script.name in ("reply-lost-and-stream-tells", "banned-for-a-second", "executions-listed-late")
+)
+
+
+@pytest.mark.parametrize("script", OF_STREAMS, ids=lambda script: script.name)
+async def test_through_the_unified_calls_and_streams_all_is_right_too(
+    script: VenueScript, tmp_path: Path, new_ledger: NewLedger
+) -> None:
+    """STREAM-1, WF-2, ORD-4, VEN-1: user messages lost, repeated, late and out of order, dead streams and dead keys."""
+    played = await play(script, tmp_path / "venue", new_ledger, UnifiedVenue)
+    assert played.violations == []
+    assert played.faults
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)

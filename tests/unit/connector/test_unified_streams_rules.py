@@ -13,7 +13,7 @@ from connector.ccxt_adapter.unified import account_messages as messages
 from connector.ccxt_adapter.unified import streams_feeds
 from connector.ccxt_adapter.unified.numbers import exact
 from connector.ccxt_adapter.unified.streams_account import AccountChanges
-from connector.ccxt_adapter.unified.streams_announcing import acknowledges, login_of
+from connector.ccxt_adapter.unified.streams_announcing import acknowledges, ends_account_stream, login_of
 from connector.ccxt_adapter.unified.streams_dialects import StreamDialect, dialect_of
 from connector.ccxt_adapter.unified.streams_funding import FundingPicture
 from connector.ccxt_adapter.unified.streams_market import CandleRows, quote
@@ -189,6 +189,12 @@ def test_a_quote_off_the_grid_is_refused_and_one_with_an_empty_side_is_none() ->
 def test_what_venues_say_to_a_subscription_and_to_a_login(message: Any, acknowledged: bool, login: bool | None) -> None:
     assert acknowledges(message) is acknowledged
     assert login_of(message) is login
+    assert not ends_account_stream(message)
+
+
+@pytest.mark.parametrize("message", [{"e": "listenKeyExpired"}, {"stream": "k", "data": {"e": "listenKeyExpired"}}])
+def test_a_venue_that_ends_the_key_of_a_stream_ends_the_stream(message: Any) -> None:
+    assert ends_account_stream(message)
 
 
 class Has:

@@ -86,10 +86,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """ccxt's parameters of a margin order (ARB-2), and of every other call about it."""
+    """ccxt's parameters of a margin order (ARB-2), of every other call about it, and of the account's streams."""
 
     placing: Mapping[str, Any]
     asking: Mapping[str, Any] = field(default_factory=dict)
+    watching: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ class VenueProfile:
     `sandbox`: which of ccxt's two switches leads to it; `would_have_taken`: the field and its values by which an ended
     post-only order tells why; `native`: an adapter of its own speaks the venue's endpoints; `volume_in_contracts`: of
     candles; `funding_is_a_fee`: a payment is positive where it was paid; `all_positions`: what it takes to have all of
-    them in one answer."""
+    them in one answer; `wallets`: where ccxt's total is equity, profit not yet realised and all: the venue's list of
+    assets, the name and the wallet's balance of each."""
 
     name: str
     product: str
@@ -120,6 +122,7 @@ class VenueProfile:
     volume_in_contracts: bool = False
     funding_is_a_fee: bool = False
     all_positions: Mapping[str, Any] = field(default_factory=dict)
+    wallets: tuple[str, str, str] | None = None
 
     @property
     def title(self) -> str:
@@ -131,12 +134,14 @@ def _binance() -> tuple[VenueProfile, VenueProfile]:
     perpetual = VenueProfile(
         "binance", PERPETUAL, "binanceusdm", client_ids=ClientIds("newClientOrderId", 36), lists=lists,
         errors=BINANCE, permissions="binance", native=True, sandbox="demo",
+        wallets=("assets", "asset", "walletBalance"),
     )  # fmt: skip
     spot = VenueProfile(
         "binance", SPOT, "binance", {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
         client_ids=ClientIds("newClientOrderId", 36), errors=BINANCE, permissions="binance", sandbox="demo",
         lists=Lists(orders=1000, executions=1000, window_ms=_DAY_MS - 1, reach_ms=30 * _DAY_MS, from_id="fromId"),
-        margin=Margin({"marginMode": "cross", "sideEffectType": "AUTO_BORROW_REPAY"}, {"marginMode": "cross"}),
+        margin=Margin({"marginMode": "cross", "sideEffectType": "AUTO_BORROW_REPAY"}, {"marginMode": "cross"},
+                      {"type": "margin"}),
     )  # fmt: skip
     return perpetual, spot
 

@@ -36,6 +36,14 @@ From ccxt's `has` of the pinned version and our list of venues (`connector/venue
 without: a kill cancels one by one.
 """
 DOCUMENTED: Final = (
+    (
+        "tests/integration/connector/test_venue_formats.py",
+        "orders, cancels, look-ups, lists, as each venue documents them",
+    ),
+    (
+        "tests/integration/connector/test_unified_dialects.py",
+        "streams: market, orders, executions, balances, positions",
+    ),
     ("tests/unit/connector/test_venue_errors.py", "refusals as each venue words them, onto our errors"),
     ("tests/unit/connector/test_venues.py", "client ids, products, sandboxes"),
 )

@@ -16,6 +16,7 @@ import orjson
 from pydantic import SecretStr
 
 from benchmarks.venue_process import paper_venue
+from connector.ccxt_adapter.unified.venue import UnifiedVenue
 from connector.ccxt_adapter.venue import CcxtVenue
 from connector.port import VenuePort
 from connector.settings import VenueConnection
@@ -27,11 +28,13 @@ from venue.misbehaviour import Answer, Effect, Happening, Operation, RequestRule
 
 SYMBOL: Final = "ETHUSDT"
 PATIENCE_S: Final = 10.0
-TIMEOUT_S: Final = 2.0
+TIMEOUT_S: Final = 3.0
 _RECONNECT_S: Final = (0.3, 0.5, 1.0)
+UNIFIED: Final = "ccxt, unified adapter"
+_WALLET: Final = {"USDT": "200000"}
 _SPEED: Final = 60
 _BEGIN_MS: Final = 1_700_000_040_000
-_HOURS: Final = 10
+_HOURS: Final = 20
 _QUOTE_EVERY_MS: Final = 6_000
 _TRADE_EVERY_MS: Final = 12_000
 _SETTLEMENT_EVERY_MS: Final = 240_000
@@ -85,20 +88,33 @@ def _rule(on: Operation, fault: Fault) -> RequestRule:
 
 @asynccontextmanager
 async def paper_subjects() -> AsyncIterator[list[Subject]]:
-    """A venue of the run's own, on a free port and in a folder of its own, ended with the block."""
+    """A venue of the run's own, on a free port and in a folder of its own, ended with the block.
+
+    The perpetual through both adapters; spot, and spot on cross margin, through the one that speaks for every venue.
+    """
     with tempfile.TemporaryDirectory(prefix="tapeline-conformance-") as folder:
-        tapes = _tapes(Path(folder))
         settings = {
-            "TAPES": orjson.dumps([str(it) for it in tapes]).decode(),
+            "TAPES": orjson.dumps([str(it) for it in _tapes(Path(folder))]).decode(),
+            "SPOT_SYMBOLS": orjson.dumps([SYMBOL]).decode(),
+            "SPOT_BALANCES": orjson.dumps(_WALLET).decode(),
+            "MARGIN_BALANCES": orjson.dumps(_WALLET).decode(),
             "SPEED": str(_SPEED),
+            "WAIT_FOR_SUBSCRIBER": "false",
             "MISBEHAVES": "true",
         }
         async with paper_venue(SYMBOL, settings) as running:
-            connection = running.connection(SYMBOL).model_copy(
+            driver = PaperDriver(VenueStrings(running.address))
+            perpetual = running.connection(SYMBOL).model_copy(
                 update={"timeout_s": TIMEOUT_S, "reconnect_delays_s": _RECONNECT_S}
             )
-            driver = PaperDriver(VenueStrings(running.address))
-            yield [_subject(Product.PERPETUAL, "ccxt, native adapter", CcxtVenue, connection, driver)]
+            spot = perpetual.model_copy(update={"product": Product.SPOT.value})
+            margin = spot.model_copy(update={"use_margin": True})
+            yield [
+                _subject(Product.PERPETUAL, "ccxt, native adapter", CcxtVenue, perpetual, driver),
+                _subject(Product.PERPETUAL, UNIFIED, UnifiedVenue, perpetual, driver),
+                _subject(Product.SPOT, UNIFIED, UnifiedVenue, spot, driver),
+                _subject(Product.SPOT, f"{UNIFIED}, cross margin", UnifiedVenue, margin, driver),
+            ]
 
 
 def _subject(
@@ -116,9 +132,9 @@ def _subject(
         where="the paper venue, a process of its own",
         symbol=SYMBOL,
         open=lambda: made(connection),
+        patience_s=PATIENCE_S,
         connection=connection,
         open_with_wrong_key=lambda: made(wrong),
-        patience_s=PATIENCE_S,
         driver=driver,
         settles_within_s=3 * _SETTLEMENT_EVERY_MS / _SPEED / 1000,
     )

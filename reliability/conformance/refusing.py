@@ -20,19 +20,23 @@ from connector.errors import (
     VenueUnavailableError,
 )
 from connector.port import OrderRequest
-from reliability.conformance.case import Case, CaseFailedError, Need, NotTriedError, must
+from reliability.conformance.case import Case, CaseFailedError, Need, NotTriedError, Product, must
 from reliability.conformance.stage import ENDED, Stage
 from reliability.conformance.subject import Call, Fault
 
 _NOT_LISTED: Final = "NOSUCHUSDT"
-_BEYOND_ANY_LEVERAGE: Final = 200
+_BEYOND: Final = {Product.PERPETUAL: 200, Product.SPOT: 2}
+_BEYOND_MARGIN: Final = 20
 
 
 async def _insufficient_funds(stage: Stage) -> None:
     """An order that rests, worth more than the account can hold with any leverage."""
     quote = await stage.balance(stage.instrument.quote_asset)
+    connection = stage.subject.connection
+    borrows = connection is not None and connection.use_margin
+    times = _BEYOND_MARGIN if borrows else _BEYOND[stage.subject.product]
     price = stage.resting_buy_price()
-    lots = stage.scale.lots_down(quote * (2 if stage.spot else _BEYOND_ANY_LEVERAGE) / stage.scale.price(price)) + 1
+    lots = stage.scale.lots_down(quote * times / stage.scale.price(price)) + 1
     most = stage.instrument.max_quantity_lots
     if most and lots > most:
         raise NotTriedError(f"the account's {quote} {stage.instrument.quote_asset} are too many for the largest order")

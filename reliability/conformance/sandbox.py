@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from connector.port import VenuePort
+from connector.ccxt_adapter.opening import open_venue
 from connector.settings import VenueConnection
 from connector.venues import PERPETUAL, SPOT
 from reliability.conformance.case import Case, Need, Product
@@ -65,20 +65,13 @@ def sandbox_subject(configured: VenueConnection, exchange: str, product: Product
         through="ccxt, native adapter" if connection.profile.native else "ccxt, unified adapter",
         where=f"the venue's {connection.profile.sandbox}",
         symbol=connection.symbols[0],
-        open=partial(port_to, connection),
+        open=partial(open_venue, connection),
         patience_s=PATIENCE_S,
         connection=connection,
-        open_with_wrong_key=partial(port_to, wrong),
+        open_with_wrong_key=partial(open_venue, wrong),
         bounds=BOUNDS,
         look_every_s=LOOK_EVERY_S,
     )
-
-
-def port_to(connection: VenueConnection) -> VenuePort:
-    """The adapter that the connector itself would take."""
-    from connector.ccxt_adapter.opening import open_venue
-
-    return open_venue(connection)
 
 
 def would_be_tried(symbol: str, product: Product, cases: Sequence[Case] = CASES) -> str:

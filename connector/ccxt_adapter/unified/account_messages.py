@@ -132,11 +132,15 @@ def position(sides: Iterable[Raw], listing: Listing) -> AccountPosition:
     )
 
 
-def balances(raw: Raw) -> list[Balance]:
-    """Of ccxt's balance structure, every asset it names."""
+def balances(raw: Raw, wallets: tuple[str, str, str] | None = None) -> list[Balance]:
+    """Of ccxt's balance structure, every asset it names. `wallets`: see `connector.venues.VenueProfile`."""
+    totals = dict(raw["total"])
+    if wallets is not None:
+        entries, asset_name, balance_name = wallets
+        totals |= {it[asset_name]: it[balance_name] for it in raw["info"][entries] if it[asset_name] in totals}
     return [
         Balance(asset=asset, wallet_balance=text(total), available_balance=text(raw["free"].get(asset)))
-        for asset, total in raw["total"].items()
+        for asset, total in totals.items()
     ]
 
 

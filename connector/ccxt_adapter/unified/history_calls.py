@@ -29,7 +29,8 @@ def history_calls(calls: Calls) -> tuple[str, ...]:
 
 
 class HistoryCalls:
-    """`own_time`: the venue plays a tape in a time of its own; then its newest orders are read, executions by id."""
+    """`own_time`: the venue plays a tape in a time of its own; then its newest orders and
+    funding payments are read, executions by id."""
 
     def __init__(self, calls: Calls, asking: Mapping[str, Any]) -> None:
         self._calls = calls
@@ -95,15 +96,19 @@ class HistoryCalls:
         return [raw for raw in found if raw["id"] != trade_id]
 
     async def funding_payments(self, listing: Listing, *, since_ms: int) -> list[FundingPayment]:
-        async def fetch(start_ms: int, end_ms: int) -> list[Any]:
+        async def fetch(start_ms: int | None, end_ms: int | None) -> list[Any]:
             what = f"reading the funding payments of {listing.symbol}"
-            reply = self._exchange.fetch_funding_history(listing.unified, start_ms, _PAYMENTS_PAGE, {"until": end_ms})
+            until = {"until": end_ms} if end_ms else {}
+            reply = self._exchange.fetch_funding_history(listing.unified, start_ms, _PAYMENTS_PAGE, until)
             told = await self._calls.read(what, reply)
             return [{**raw, "id": raw.get("id") or f"{listing.symbol}-{raw['timestamp']}"} for raw in told]
 
         end_ms = self._exchange.milliseconds() + _CLOCK_MARGIN_MS
         start_ms = since_ms or end_ms - self._lists.window_ms
-        found = await lists.since(fetch, start_ms, end_ms, **self._spans(_PAYMENTS_PAGE))
+        if self.own_time:
+            found = lists.oldest_first([raw for raw in await fetch(None, None) if raw["timestamp"] >= since_ms])
+        else:
+            found = await lists.since(fetch, start_ms, end_ms, **self._spans(_PAYMENTS_PAGE))
         sign = -1 if self._profile.funding_is_a_fee else 1
         return [account_messages.funding_payment(raw, listing, sign=sign) for raw in found]
 

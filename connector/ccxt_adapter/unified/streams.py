@@ -60,6 +60,8 @@ class UnifiedStreams:
         self._exchange = exchange
         self._venue = venue
         self._listings = listings
+        margin = venue.profile.margin if venue.use_margin else None
+        self._watching: Mapping[str, Any] = margin.watching if margin else {}
         self._dialect = dialect_of(venue.ccxt_id)
         self._ask_mark_price = mark_price
         self._funding_poll_s = funding_poll_s
@@ -141,8 +143,8 @@ class UnifiedStreams:
         market.candles.watches = streams_feeds.candles(exchange, symbols)
         polled = self._venue.product == SPOT
         market.funding.watches = streams_feeds.funding(exchange, [] if polled else symbols, self._poll_funding)
-        account.orders.watches = streams_feeds.orders(exchange)
-        account.fills.watches = streams_feeds.fills(exchange)
+        account.orders.watches = streams_feeds.orders(exchange, self._watching)
+        account.fills.watches = streams_feeds.fills(exchange, self._watching)
         account.balances.watches = streams_feeds.state(exchange, "watchBalance", self._watch_balances)
         if self._venue.product != SPOT:
             account.positions.watches = streams_feeds.state(exchange, "watchPositions", self._watch_positions)
@@ -219,7 +221,7 @@ class UnifiedStreams:
                 kept |= {"listenKey": None, "lastAuthenticatedTime": 0}
 
     async def _watch_balances(self) -> None:
-        self._account.on_balances(await self._exchange.watch_balance())
+        self._account.on_balances(await self._exchange.watch_balance(dict(self._watching)))
 
     async def _watch_positions(self) -> None:
         await self._exchange.watch_positions()

@@ -1,6 +1,6 @@
 """Which of ccxt's watch calls make up each feed of a venue: by what it says it `has`, never by its name."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from connector.ccxt_adapter.feeds import Watch
@@ -46,12 +46,12 @@ def funding(exchange: Any, symbols: list[str], poll: Watch) -> list[Watch]:
     return [*watches, poll]
 
 
-def orders(exchange: Any) -> list[Watch]:
-    return [lambda: exchange.watch_orders()] if _has(exchange, "watchOrders") else []
+def orders(exchange: Any, params: Mapping[str, Any]) -> list[Watch]:
+    return [lambda: exchange.watch_orders(params=dict(params))] if _has(exchange, "watchOrders") else []
 
 
-def fills(exchange: Any) -> list[Watch]:
-    return [lambda: exchange.watch_my_trades()] if _has(exchange, "watchMyTrades") else []
+def fills(exchange: Any, params: Mapping[str, Any]) -> list[Watch]:
+    return [lambda: exchange.watch_my_trades(params=dict(params))] if _has(exchange, "watchMyTrades") else []
 
 
 def state(exchange: Any, name: str, call: Callable[[], Awaitable[None]]) -> list[Watch]:

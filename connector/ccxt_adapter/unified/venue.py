@@ -133,7 +133,7 @@ class UnifiedVenue:
             account=self.account,
             time_ms=raw.get("timestamp") or self._exchange.milliseconds(),
             snapshot=True,
-            balances=[it for it in account_messages.balances(raw) if _is_some(it)],
+            balances=[it for it in account_messages.balances(raw, self._connection.profile.wallets) if _is_some(it)],
             positions=await self.positions(),
         )
 

@@ -22,6 +22,7 @@ from connector.errors import (
     VenueUnavailableError,
 )
 from connector.port import OrderRequest, VenueOrder
+from reliability.conformance.accounting import UNNAMED
 from reliability.conformance.case import Case, Need, Verdict
 from reliability.conformance.catalogue import CASES
 from reliability.conformance.paper import paper_subjects
@@ -43,22 +44,35 @@ async def subjects() -> AsyncIterator[list[Subject]]:
         yield made
 
 
-async def test_the_paper_venue_passes_every_case(subjects: list[Subject]) -> None:
-    """VEN-1, STREAM-1, ERR-1, ORD-2: through ccxt, over real sockets, driven into every fault that a case needs."""
-    for subject in subjects:
-        result = await run(subject)
-        assert [(it.case, it.words) for it in result.cases if it.verdict is not Verdict.PASSED] == [], subject.key
-        assert not result.left
+@pytest.mark.parametrize("number", range(4), ids=["native", "perpetual", "spot", "margin"])
+async def test_the_paper_venue_passes_every_case(subjects: list[Subject], number: int) -> None:
+    """VEN-1, STREAM-1, ERR-1, ORD-2, ARB-2: through ccxt, over real sockets, driven into every fault a case needs."""
+    subject = subjects[number]
+    result = await run(subject)
+    other = {it.name for it in CASES if it.only not in (None, subject.product)}
+    wrong = [(it.case, it.words) for it in result.cases if it.verdict is not Verdict.PASSED and it.case not in other]
+    assert wrong == []
+    assert not result.left
 
 
-async def test_a_run_with_real_keys_keeps_its_bounds_and_drives_nothing(subjects: list[Subject]) -> None:
+async def test_the_native_adapter_names_funding_payments_on_its_stream(subjects: list[Subject]) -> None:
+    """FUND-1: sooner than the port promises."""
+    (result,) = (await run(subjects[0], [CASE["funding-payment"]])).cases
+    assert result.verdict is Verdict.PASSED
+    assert UNNAMED not in result.words
+
+
+@pytest.mark.parametrize("number", [0, 2], ids=["perpetual", "spot"])
+async def test_a_run_with_real_keys_keeps_its_bounds_and_drives_nothing(subjects: list[Subject], number: int) -> None:
     """VEN-1: played as on a sandbox, what needs no strings passes; the rest says why it was not tried."""
-    for subject in subjects:
-        result = await run(_as_a_sandbox(subject))
-        driven = {it.name for it in CASES if set(it.needs) - {Need.WRONG_KEY, Need.ALONE}}
-        assert {it.case for it in result.cases if it.verdict is not Verdict.PASSED} == driven
-        assert all(it.words.startswith("needs ") for it in result.cases if it.case in driven)
-        assert not result.left
+    subject = _as_a_sandbox(subjects[number])
+    result = await run(subject)
+    mine = [it for it in CASES if it.only in (None, subject.product)]
+    driven = {it.name for it in mine if set(it.needs) - {Need.WRONG_KEY, Need.ALONE}}
+    assert {it.case for it in result.cases if it.verdict is Verdict.NOT_TRIED} == driven
+    assert all(it.words.startswith("needs ") for it in result.cases if it.case in driven)
+    assert [(it.case, it.words) for it in result.cases if it.verdict is Verdict.FAILED] == []
+    assert not result.left
 
 
 async def test_interrupted_it_cancels_what_it_placed_and_closes_what_it_opened(subjects: list[Subject]) -> None:

@@ -133,6 +133,16 @@ def test_of_balances_only_what_changed_is_told() -> None:
     assert [(one.asset, one.available_balance) for one in changes.balances(picture)] == [("USDT", "8")]
 
 
+def test_a_wallet_is_told_without_the_profit_that_ccxt_counts_into_the_total() -> None:
+    """VEN-1: what a wallet holds changes by executions, fees and payments only, not with every price."""
+    assets = [{"asset": "USDT", "walletBalance": "100.5", "marginBalance": "99.75"}]
+    raw: dict[str, Any] = {"total": {"USDT": "99.75"}, "free": {"USDT": "90"}, "info": {"assets": assets}}
+    (told,) = messages.balances(raw, ("assets", "asset", "walletBalance"))
+    assert (told.wallet_balance, told.available_balance) == ("100.5", "90")
+    (untold,) = messages.balances(raw)
+    assert untold.wallet_balance == "99.75"
+
+
 @pytest.mark.parametrize(
     ("word", "filled", "size", "status"),
     [

@@ -8,6 +8,7 @@ import aiohttp
 
 from venue.edge import StreamTrouble
 from venue.edge_control import Happenings
+from venue.instruments import Product
 from venue.misbehaviour import Effect, Script
 
 
@@ -24,9 +25,10 @@ class VenueStrings:
     async def happen(self, *effects: Effect) -> None:
         await self._tell("POST", "happenings", Happenings(effects=effects).model_dump_json())
 
-    async def trouble(self, kind: StreamTrouble) -> None:
-        """Of the user streams that are open now; at least one must be."""
-        answer = await self._tell("POST", "happenings", Happenings(user_streams=kind).model_dump_json())
+    async def trouble(self, kind: StreamTrouble, product: Product = Product.PERPETUAL) -> None:
+        """Of the product's user streams that are open now; at least one must be."""
+        happenings = Happenings(user_streams=kind, user_streams_of=product)
+        answer = await self._tell("POST", "happenings", happenings.model_dump_json())
         if not answer["streams"]:
             raise RuntimeError(f"no user stream was open that could {kind.value}")
 

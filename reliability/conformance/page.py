@@ -38,11 +38,11 @@ without: a kill cancels one by one.
 DOCUMENTED: Final = (
     (
         "tests/integration/connector/test_venue_formats.py",
-        "orders, cancels, look-ups, lists, as each venue documents them",
+        "orders, cancels, look-ups, lists, as each venue documents",
     ),
     (
         "tests/integration/connector/test_unified_dialects.py",
-        "streams: market, orders, executions, balances, positions",
+        "streams of the market, orders, balances, positions",
     ),
     ("tests/unit/connector/test_venue_errors.py", "refusals as each venue words them, onto our errors"),
     ("tests/unit/connector/test_venues.py", "client ids, products, sandboxes"),

@@ -24,6 +24,7 @@ from reliability.conformance.case import Product
 from reliability.conformance.subject import Call, Fault, Subject
 from reliability.venue_strings import VenueStrings
 from venue.edge import StreamTrouble
+from venue.instruments import Product as Account
 from venue.misbehaviour import Answer, Effect, Happening, Operation, RequestRule, Script, refusal
 
 SYMBOL: Final = "ETHUSDT"
@@ -52,14 +53,15 @@ _OPERATIONS: Final[Mapping[Call, Operation]] = {
 class PaperDriver:
     """Funding settles by the tape, every few seconds."""
 
-    def __init__(self, strings: VenueStrings) -> None:
+    def __init__(self, strings: VenueStrings, account: Account) -> None:
         self._strings = strings
+        self._account = account
 
     async def fill(self, symbol: str, client_order_id: str, lots: int) -> None:  # noqa: ARG002 - ids are of one account
         await self._strings.happen(Effect(what=Happening.FILL, client_order_id=client_order_id, lots=lots))
 
     async def cut_user_stream(self) -> None:
-        await self._strings.trouble(StreamTrouble.CLOSE)
+        await self._strings.trouble(StreamTrouble.CLOSE, self._account)
 
     async def answer_next(self, call: Call, fault: Fault) -> None:
         await self._strings.misbehave(Script(requests=(_rule(_OPERATIONS[call], fault),)))
@@ -103,17 +105,20 @@ async def paper_subjects() -> AsyncIterator[list[Subject]]:
             "MISBEHAVES": "true",
         }
         async with paper_venue(SYMBOL, settings) as running:
-            driver = PaperDriver(VenueStrings(running.address))
+            strings = VenueStrings(running.address)
             perpetual = running.connection(SYMBOL).model_copy(
                 update={"timeout_s": TIMEOUT_S, "reconnect_delays_s": _RECONNECT_S}
             )
             spot = perpetual.model_copy(update={"product": Product.SPOT.value})
             margin = spot.model_copy(update={"use_margin": True})
+            futures, pairs, loans = (
+                PaperDriver(strings, it) for it in (Account.PERPETUAL, Account.SPOT, Account.MARGIN)
+            )
             yield [
-                _subject(Product.PERPETUAL, "ccxt, native adapter", CcxtVenue, perpetual, driver),
-                _subject(Product.PERPETUAL, UNIFIED, UnifiedVenue, perpetual, driver),
-                _subject(Product.SPOT, UNIFIED, UnifiedVenue, spot, driver),
-                _subject(Product.SPOT, f"{UNIFIED}, cross margin", UnifiedVenue, margin, driver),
+                _subject(Product.PERPETUAL, "ccxt, native adapter", CcxtVenue, perpetual, futures),
+                _subject(Product.PERPETUAL, UNIFIED, UnifiedVenue, perpetual, futures),
+                _subject(Product.SPOT, UNIFIED, UnifiedVenue, spot, pairs),
+                _subject(Product.SPOT, f"{UNIFIED}, cross margin", UnifiedVenue, margin, loans),
             ]
 
 

@@ -214,11 +214,11 @@ class UnifiedStreams:
         return identified
 
     def _forget_listen_keys(self) -> None:
-        """ccxt keeps the key of a lost connection, by type of market or not; the venue may have ended it."""
+        """ccxt keeps the key (of a margin account the token) of a lost connection, by type of market or not; the venue may have ended it."""
         options = self._exchange.options
         for kept in (options, *options.values()):
-            if isinstance(kept, dict) and kept.get("listenKey"):
-                kept |= {"listenKey": None, "lastAuthenticatedTime": 0}
+            if isinstance(kept, dict) and (kept.get("listenKey") or kept.get("listenToken")):
+                kept |= {"listenKey": None, "listenToken": None, "lastAuthenticatedTime": 0}
 
     async def _watch_balances(self) -> None:
         self._account.on_balances(await self._exchange.watch_balance(dict(self._watching)))

@@ -214,7 +214,7 @@ class UnifiedStreams:
         return identified
 
     def _forget_listen_keys(self) -> None:
-        """ccxt keeps the key (of a margin account the token) of a lost connection, by type of market or not; the venue may have ended it."""
+        """ccxt keeps the key or token of a lost connection, by type of market or not; the venue may have ended it."""
         options = self._exchange.options
         for kept in (options, *options.values()):
             if isinstance(kept, dict) and (kept.get("listenKey") or kept.get("listenToken")):

@@ -180,7 +180,7 @@ def _okx(product: str) -> VenueProfile:
         batch=Batch(20, 20, ("/trade/batch-orders", "/trade/cancel-batch-orders")),
         errors=OKX, permissions="okx",
         margin=Margin({"marginMode": "cross"}) if product == SPOT else None,
-        would_have_taken=("cancelSource", frozenset({"31", "32", "33"})),
+        would_have_taken=("cancelSource", frozenset({"31"})),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from tests.integration.connector.formats import bitget, bybit, gate, okx
 from tests.integration.connector.formats.told import OURS, PRICE, QUANTITY, Answer, Asked, Format, telling
 from topics.scale import Scale
 from topics.v1.common_pb2 import OrderType, Side, TimeInForce
+from topics.v1.orders_pb2 import OrderStatus
 
 (BYBIT, BYBIT_SPOT), (OKX, OKX_SPOT), (GATE, GATE_SPOT) = bybit.FORMATS, okx.FORMATS, gate.FORMATS
 BITGET, _ = bitget.FORMATS
@@ -129,3 +130,29 @@ async def test_open_orders_are_read_to_the_last_page(form: Format, path: str, pa
             await port.close()
     assert sorted(int(order.venue_order_id) for order in found) == list(range(count))
     assert len(teller.of(path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("form", "path", "ended"),
+    [
+        (BYBIT, "/v5/order/realtime", {"orderStatus": "Cancelled", "rejectReason": "EC_PostOnlyWillTakeLiquidity"}),
+        (OKX, "/api/v5/trade/order", {"state": "canceled", "cancelSource": "31"}),
+    ],
+    ids=["bybit", "okx"],
+)
+async def test_a_post_only_order_that_was_taken_first_and_ended_then_says_why(
+    form: Format, path: str, ended: Mapping[str, str]
+) -> None:
+    """ORD-9: these venues accept it and cancel it themselves."""
+    order = BYBIT_ORDER if form is BYBIT else OKX_ORDER
+    untouched = {**order, **ended, "cumExecQty": "0", "accFillSz": "0"}
+    reply = bybit.said({"category": "linear", "list": [untouched]}) if form is BYBIT else okx.said(untouched)
+    async with telling([Answer("GET", path, reply), *form.answers]) as (address, _):
+        port = UnifiedVenue(connection(form, address))
+        try:
+            await port.start()
+            found = await port.find_order(form.symbol, client_order_id=OURS)
+        finally:
+            await port.close()
+    assert found is not None
+    assert (found.status, found.reason_code) == (OrderStatus.ORDER_STATUS_EXPIRED, "POST_ONLY_WOULD_TAKE")

@@ -66,7 +66,10 @@ class UnifiedStreams:
         self._ask_mark_price = mark_price
         self._funding_poll_s = funding_poll_s
         self._market = MarketReader(
-            venue.name, unified, self._dialect, quotes_are_tickers=streams_feeds.quotes_are_tickers(exchange)
+            venue.name,
+            unified,
+            volume_in_contracts=venue.profile.volume_in_contracts,
+            quotes_are_tickers=streams_feeds.quotes_are_tickers(exchange),
         )
         self._account = AccountReader(venue, unified, self._dialect, read_order, read_fill)
         self._announcer = Announcer(self._account.lost)
@@ -96,7 +99,13 @@ class UnifiedStreams:
     def market(self, symbol: str) -> AsyncIterator[MarketEvent | StreamLost]:
         for feed in self._market_feeds:
             self._feeds.start(feed)
-        past = UnifiedMarketHistory(self._exchange, self._listings[symbol], self._dialect, self._read)
+        past = UnifiedMarketHistory(
+            self._exchange,
+            self._listings[symbol],
+            self._dialect,
+            self._read,
+            volume_in_contracts=self._venue.profile.volume_in_contracts,
+        )
         return mended(aiter(self._market.boxes[symbol]), past)
 
     def funding(self, symbol: str) -> AsyncIterator[FundingUpdate]:

@@ -9,7 +9,7 @@ from topics.v1.instruments_pb2 import Instrument, InstrumentKind
 
 @dataclass(frozen=True, slots=True)
 class StreamDialect:
-    """`volume_in_contracts`: a candle's volume counts contracts, not base units. Pages: the most that one REST request
+    """What `connector.venues` does not tell. Pages: the most that one REST request
     of candles and of public trades may ask for; spot's where it differs. `trades_params`: so that the stream's trades
     have the ids of the REST interface's. `product_in`: the field of an order and an execution that names the product,
     where one stream tells of all of an account's products and they share symbols; `products`: its words for a linear
@@ -17,7 +17,6 @@ class StreamDialect:
     latest execution's. `user_id_in`: ccxt's call and the field of its answer that tell the account's number, where
     a perpetual's subscriptions want it."""
 
-    volume_in_contracts: bool = False
     candles_page: int = 100
     trades_page: int = 100
     trades_page_spot: int | None = None
@@ -55,7 +54,6 @@ _DIALECTS: Mapping[str, StreamDialect] = {
     "gate": StreamDialect(
         candles_page=1_000,
         trades_page=1_000,
-        volume_in_contracts=True,
         user_id_in=("privateAccountGetDetail", "user_id"),
     ),
 }

@@ -23,11 +23,14 @@ class UnifiedMarketHistory:
     """See `gaps.MarketHistory`. What the venue does not give is left out, told by `say_missed`. `read` awaits a
     reply and raises VenueError."""
 
-    def __init__(self, exchange: Any, listing: Listing, dialect: StreamDialect, read: Read) -> None:
+    def __init__(
+        self, exchange: Any, listing: Listing, dialect: StreamDialect, read: Read, *, volume_in_contracts: bool
+    ) -> None:
         self._exchange = exchange
         self._listing = listing
         self._dialect = dialect
         self._read = read
+        self._in_contracts = volume_in_contracts
 
     async def candles(self, start_ms: int, until_ms: int, interval_ms: int) -> list[MarketEvent]:
         rows: dict[int, Any] = {}
@@ -83,8 +86,7 @@ class UnifiedMarketHistory:
         return list(await self._read(f"reading public trades of {self._listing.symbol}", reply))
 
     def _candle(self, row: Any) -> MarketEvent:
-        in_contracts = self._dialect.volume_in_contracts
-        return market.candle(row, self._listing, closed=True, volume_in_contracts=in_contracts)
+        return market.candle(row, self._listing, closed=True, volume_in_contracts=self._in_contracts)
 
 
 def _key(trade: Trade) -> str:

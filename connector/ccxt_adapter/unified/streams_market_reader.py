@@ -9,7 +9,6 @@ from connector.ccxt_adapter.feeds import Feed
 from connector.ccxt_adapter.instruments import Listing
 from connector.ccxt_adapter.mailbox import Mailbox
 from connector.ccxt_adapter.unified import streams_market as market
-from connector.ccxt_adapter.unified.streams_dialects import StreamDialect
 from connector.ccxt_adapter.unified.streams_funding import FundingPicture
 from connector.port import StreamLost
 from observability.logs import get_logger
@@ -35,7 +34,7 @@ class MarketReader:
     stream of best prices of its own."""
 
     def __init__(
-        self, venue: str, listings: Mapping[str, Listing], dialect: StreamDialect, *, quotes_are_tickers: bool
+        self, venue: str, listings: Mapping[str, Listing], *, volume_in_contracts: bool, quotes_are_tickers: bool
     ) -> None:
         self.quotes, self.trades = Feed("quotes", ()), Feed("trades", ())
         self.candles, self.funding = Feed("candles", ()), Feed("funding", ())
@@ -43,9 +42,7 @@ class MarketReader:
         self.boxes: dict[str, Mailbox[MarketEvent | StreamLost]] = {symbol: Mailbox() for symbol in symbols}
         self.funding_boxes: dict[str, Mailbox[FundingUpdate]] = {symbol: Mailbox() for symbol in symbols}
         self._listings = listings
-        self._rows = {
-            unified: market.CandleRows(listing, dialect.volume_in_contracts) for unified, listing in listings.items()
-        }
+        self._rows = {unified: market.CandleRows(listing, volume_in_contracts) for unified, listing in listings.items()}
         self._pictures = {unified: FundingPicture(venue, listing.symbol) for unified, listing in listings.items()}
         self._quotes_are_tickers = quotes_are_tickers
 

@@ -160,8 +160,9 @@ class Pipeline:
             return chosen
         if "venue" in self.supervisor.children:
             state = await self._http.get(f"{addresses(settings)['venue'].url}/paper/v1/state")
-            if state and state.get("symbols"):
-                return tuple(state["symbols"])
+            played = (state or {}).get("symbols" if settings.connector.venue.product == "perpetual" else "spot_symbols")
+            if played:
+                return tuple(played)
         raise TapelineError("no symbol to trade: list some under connector.venue.symbols in the configuration")
 
     async def _finish(self, read_last: Callable[[], Any] | None) -> None:

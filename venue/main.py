@@ -19,6 +19,7 @@ from aiohttp import web
 from venue.edge import Edge
 from venue.errors import LedgerError, PortTakenError
 from venue.exchange import Exchange
+from venue.instruments import Product
 from venue.listen_keys import ListenKeys, ListenTokens
 from venue.live import LiveFeed, LivePlayer, LiveTape
 from venue.misbehaviour import Misbehaviour
@@ -123,7 +124,10 @@ async def _serve_opened(
         "tapes": [str(one.path) for one in opened.recordings],
         "first_time_ms": min((one.first_time_ms for one in opened.recordings), default=None),
         "last_time_ms": max((one.last_time_ms for one in opened.recordings), default=None),
-        "symbols": list(exchange.markets),
+        "symbols": exchange.market_data.of(Product.PERPETUAL),
+        "spot_symbols": [
+            exchange.markets[name].instrument.wire_symbol for name in exchange.market_data.of(Product.SPOT)
+        ],
     }
     runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=SHUTDOWN_S)
     await runner.setup()

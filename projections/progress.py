@@ -1,4 +1,7 @@
-"""How far each agent is: the newest state it wrote, without the state itself."""
+"""How far each agent is: the newest state it wrote of a key, without the state itself.
+
+The account is part of the key of account-wide agents only; those of a symbol come to know theirs.
+"""
 
 from typing import NamedTuple
 
@@ -25,7 +28,7 @@ AGENT_PROGRESS = Table("agent_progress", AgentProgressRow, key_size=4, resident=
 
 
 def fold(rows: Rows[AgentProgressRow], state: AgentState, place: Place) -> None:
-    key = (state.agent, state.venue, state.symbol, state.account)
+    key = (state.agent, state.venue, state.symbol, "" if state.symbol else state.account)
     row = rows.get(*key)
     if row and place.offset <= row.offset:
         return

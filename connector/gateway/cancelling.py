@@ -1,4 +1,4 @@
-"""Taking orders back. Its own lane: a cancel waits for its own order's placement and for nothing else (ORD-3).
+"""Taking orders back. Its own lane: a cancel waits until its own order is at the venue and for nothing else (ORD-3).
 
 A cancel may be sent again whenever it failed: it can only ever end an order once. The wish is durable before it is
 sent, so a restart asks again. No breaker, no rate limit and no Retry-After of the venue holds a cancel back.
@@ -59,7 +59,7 @@ class Cancelling:
             self._desk.group.skip(position)
             raise
         await self.request([order], position)
-        await self._desk.orders.landed(order.id)
+        await self._desk.orders.at_venue_or_landed(order.id)
         await self.carry_out(order.id)
         return self._as_it_is(order)
 
@@ -158,7 +158,7 @@ class Cancelling:
             return [error] * len(venue_order_ids)
 
     async def _landed_and_out(self, client_order_id: str) -> None:
-        await self._desk.orders.landed(client_order_id)
+        await self._desk.orders.at_venue_or_landed(client_order_id)
         await self.carry_out(client_order_id)
 
     async def _quietly(self, client_order_id: str) -> None:

@@ -95,7 +95,7 @@ class Intents:
             case "cancel":
                 client_order_id = intent.cancel.client_order_id
                 before = self._placements.get(intent.symbol, {}).get(client_order_id)
-                return self._cancel(intent.symbol, client_order_id, [before] if before else [], position)
+                return self._cancel(intent.symbol, client_order_id, before, position)
             case "cancel_all":
                 pending = self._placements.get(intent.symbol, {})
                 return self._cancel_all(intent, dict(pending), position)
@@ -139,9 +139,10 @@ class Intents:
         return OrderStatus.Name(result.order.status).removeprefix("ORDER_STATUS_").lower()
 
     async def _cancel(
-        self, symbol: str, client_order_id: str, before: list["asyncio.Task[None]"], position: IntentPosition
+        self, symbol: str, client_order_id: str, before: "asyncio.Task[None] | None", position: IntentPosition
     ) -> str:
-        await asyncio.gather(*before)
+        if before is not None:
+            await self._desk.orders.at_venue_or_landed(client_order_id, before)
         try:
             await self._cancelling.cancel(symbol, client_order_id=client_order_id, position=position)
         except OrderNotFoundError as error:

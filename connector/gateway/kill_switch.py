@@ -131,11 +131,12 @@ class KillSwitch:
             await self._changed.wait()
 
     async def run(self) -> None:
-        """For ever. Raises when the ledger cannot be read while the switch is off."""
+        """For ever. A ledger that cannot be read while the switch is off ends the process, not this: a kill that is
+        found meanwhile must still be carried out."""
         while True:
             self._wake.clear()
             if not self._desk.killed:
-                await self._desk.ledger.kill_state()
+                await self._find_out()
             if self._desk.killed:
                 await asyncio.gather(self._write_down(), self._look())
                 if self._verified:
@@ -143,6 +144,12 @@ class KillSwitch:
             metrics.KILL_SWITCH.set(1 if self._desk.killed else 0)
             self._tell()
             await self._pause(self._wait_s())
+
+    async def _find_out(self) -> None:
+        try:
+            await self._desk.ledger.kill_state()
+        except Exception as error:  # noqa: BLE001  whatever it was, this process cannot tell any more
+            self._desk.background.fail(error)
 
     async def _write_down(self) -> None:
         """The wish as a durable row; without one, what the row says now."""

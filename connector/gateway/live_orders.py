@@ -8,6 +8,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from connector.gateway import metrics
 from connector.gateway.clock import Clock
@@ -32,6 +33,7 @@ class LiveOrders:
         self._unknown: set[str] = set()
         self._settled: OrderedDict[str, None] = OrderedDict()
         self._flights: dict[str, asyncio.Future[None]] = {}
+        self._answers: WeakValueDictionary[str, asyncio.Future[None]] = WeakValueDictionary()
 
     def get(self, client_order_id: str) -> Order | None:
         return self._orders.get(client_order_id)
@@ -71,6 +73,8 @@ class LiveOrders:
         self._orders[order.id] = order
         if order.venue_order_id:
             self._ids[(order.symbol, order.venue_order_id)] = order.id
+            if (answer := self._answers.get(order.id)) and not answer.done():
+                answer.set_result(None)
         self._count_open(before, order)
         self._keep_few_settled(order)
 
@@ -125,6 +129,16 @@ class LiveOrders:
         """Returns when no placement of this id is under way."""
         if flight := self._flights.get(client_order_id):
             await asyncio.shield(flight)
+
+    async def at_venue_or_landed(self, client_order_id: str, placement: "asyncio.Future[None] | None" = None) -> None:
+        """Returns when the venue has it, whatever the call that placed it still waits for, or when no placement of it
+        is under way. `placement`: one that has yet to begin."""
+        order = self._orders.get(client_order_id)
+        placement = placement or self._flights.get(client_order_id)
+        if placement is None or (order and order.venue_order_id):
+            return
+        answer = self._answers.setdefault(client_order_id, asyncio.get_running_loop().create_future())
+        await asyncio.wait({placement, answer}, return_when=asyncio.FIRST_COMPLETED)
 
     def _count_exposure(self, before: Order | None, after: Order | None) -> None:
         for order, sign in ((before, -1), (after, 1)):

@@ -66,7 +66,7 @@ class Group:
         self._turn += 1
         self._revoked.clear()
         for worker in self._members.values():
-            self.loop.outside_later(self._way(), worker.told_to_revoke, self._turn)
+            self.loop.outside_later(self._way(), self._take_back, worker, self._turn)
         self.loop.outside_later(self.session_s, self._deal, self._turn)
 
     def _way(self) -> float:
@@ -102,8 +102,12 @@ class Group:
             partitions = frozenset(range(rank, PARTITIONS, len(names)))
             self.loop.outside_later(self._way(), self._give, self._members[name], partitions, self._turn)
 
+    def _take_back(self, worker: Worker, turn: int) -> None:
+        """A member hears of its partitions and of rebalances on one connection: never in another order."""
+        if turn == self._turn:
+            worker.told_to_revoke(turn)
+
     def _give(self, worker: Worker, partitions: frozenset[int], turn: int) -> None:
-        """A member hears of its partitions and of the next rebalance on one connection: never in the other order."""
         if turn == self._turn:
             worker.told_to_take(partitions, self.generation)
 

@@ -18,6 +18,8 @@ from topics.v1.orders_pb2 import ORDER_STATUS_ACCEPTED
 
 WITHIN_S = 0.25
 """From the durable wish to the request on the wire; what is left of it is the way back from the ledger."""
+_ANSWERED_S = 1.0
+"""A request that left before, because the wish was known before it was durable, may wait so long for its reply."""
 _SETTLED_S = 0.5
 _APART_S = 20.0
 """A cancel of everything on the symbol is one call with a look before it: wishes near one are not judged."""
@@ -34,7 +36,7 @@ def check(evidence: Evidence) -> Iterator[Violation]:
         if near or evidence.history.kill_switch or not _one_gateway_at_work(evidence, wish.at_s):
             continue
         times = asked[order.venue_order_id]
-        if bisect_left(times, wish.at_s - WITHIN_S) == bisect_right(times, wish.at_s + WITHIN_S):
+        if bisect_left(times, wish.at_s - _ANSWERED_S) == bisect_right(times, wish.at_s + WITHIN_S):
             later = next((at_s for at_s in times if at_s > wish.at_s), None)
             yield Violation(
                 "cancel-held-back",

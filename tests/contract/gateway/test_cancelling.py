@@ -63,6 +63,29 @@ async def test_a_partly_filled_order_keeps_its_fill_when_cancelled(stage: Stage)
     assert len(stage.log.of(ours(1))) == 3
 
 
+@pytest.mark.parametrize("found", ["by the stream", "too late"])
+async def test_a_cancel_goes_out_once_the_venue_has_the_order_whatever_its_placement_waits_for(
+    stage: Stage, found: str
+) -> None:
+    """ORD-3: the reply to the placement hangs, the user stream tells of the order. A late reply resurrects nothing."""
+    hold = asyncio.Event()
+    behaviour = Behaviour(until=hold, raises_after=OutcomeUnknownError("lost") if found == "too late" else None)
+    stage.venue.script.append(behaviour)
+    gateway = await stage.gateway()
+    placing = asyncio.ensure_future(gateway.place(request(1)))
+    await behaviour.reached.wait()
+    cancelling = asyncio.ensure_future(gateway.cancel(SYMBOL, ours(1)))
+    await asyncio.sleep(0.05)
+    assert not cancelling.done()
+    await gateway.on_report(stage.venue.of(ours(1)))
+    async with asyncio.timeout(5):
+        assert (await cancelling).status == ORDER_STATUS_CANCELED
+    assert not placing.done()
+    hold.set()
+    assert (await placing).order.status == ORDER_STATUS_CANCELED
+    assert stage.log.of(ours(1))[-1].status == ORDER_STATUS_CANCELED
+
+
 async def test_a_cancel_waits_for_the_reply_to_its_own_placement_only(stage: Stage) -> None:
     """ORD-3: cancels have their own lane and are never behind placements of other orders."""
     holds = [asyncio.Event(), asyncio.Event()]

@@ -11,7 +11,7 @@ from connector.gateway.lifecycle import Order
 from connector.gateway.memory_ledger import MemoryDatabase, MemoryLedger
 from tests.contract.gateway.conftest import Stage
 from tests.contract.gateway.test_kill_switch import alive, until
-from tests.unit.connector.gateway.given import ours, request
+from tests.unit.connector.gateway.given import ACCOUNT, VENUE, ours, request
 
 
 class Away(MemoryLedger):
@@ -78,3 +78,21 @@ async def test_nothing_waits_for_a_kill_nobody_asked_for() -> None:
     gateway = await stage.gateway()
     await asyncio.wait_for(gateway.kill_carried_out(), 1)
     await gateway.stop()
+
+
+async def test_a_kill_found_after_the_database_was_away_is_carried_out_before_the_process_ends() -> None:
+    """RISK-8: what failed while the switch was off ends the process, and not the one who carries kills out."""
+    database = MemoryDatabase()
+    ledger = Away(database)
+    stage = Stage(lambda: ledger)
+    gateway = await stage.gateway(settings={"kill_poll_s": 0.5})
+    await gateway.place(request(1))
+    ledger.is_away = True
+    with pytest.raises(ConnectionError):
+        await gateway.wait_failed()
+    ledger.is_away = False
+    database.turn_kill(f"{VENUE}:{ACCOUNT}", killed=True, by="Ann", reason="drill", everything=False, time_ms=1)
+    async with asyncio.timeout(5):
+        await until(gateway, lambda report: report.state.killed)
+        await gateway.kill_carried_out()
+    assert alive(stage) == []

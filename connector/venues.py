@@ -137,7 +137,8 @@ def _binance() -> tuple[VenueProfile, VenueProfile]:
         wallets=("assets", "asset", "walletBalance"),
     )  # fmt: skip
     spot = VenueProfile(
-        "binance", SPOT, "binance", {"defaultType": "spot", "fetchMarkets": {"types": ["spot"]}},
+        "binance", SPOT, "binance",
+        {"defaultType": "spot", "fetchMargins": False, "fetchMarkets": {"types": ["spot"]}},
         client_ids=ClientIds("newClientOrderId", 36), errors=BINANCE, permissions="binance", sandbox="demo",
         lists=Lists(orders=1000, executions=1000, window_ms=_DAY_MS - 1, reach_ms=30 * _DAY_MS, from_id="fromId"),
         margin=Margin({"marginMode": "cross", "sideEffectType": "AUTO_BORROW_REPAY"}, {"marginMode": "cross"},

@@ -21,7 +21,7 @@ from connector.errors import (
 )
 from connector.port import OrderRequest, VenueOrder
 from connector.settings import VenueConnection
-from tests.integration.connector.formats import bitget, bybit, gate, okx
+from tests.integration.connector.formats import binance, bitget, bybit, gate, okx
 from tests.integration.connector.formats.batches import BATCHES, BatchFormat
 from tests.integration.connector.formats.told import (
     AT_MS,
@@ -46,7 +46,7 @@ from topics.v1.common_pb2 import OrderType, Side, TimeInForce
 from topics.v1.instruments_pb2 import Instrument
 from topics.v1.orders_pb2 import OrderStatus
 
-FORMATS = (*bybit.FORMATS, *okx.FORMATS, *bitget.FORMATS, *gate.FORMATS)
+FORMATS = (*binance.FORMATS, *bybit.FORMATS, *okx.FORMATS, *bitget.FORMATS, *gate.FORMATS)
 WORDS = SecretStr("a secret of the test's own")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -31,6 +32,7 @@ from topics.log import LogAddress, LogProducer
 
 GROUP = "tapeline-agents"
 STREAM_RECORDS = 1024
+STOP_S = 10.0
 
 log = get_logger("agents.main")
 
@@ -128,10 +130,22 @@ async def _serve(app: faust.App, stop: asyncio.Event) -> None:
         for task in (stopping, crashing):
             task.cancel()
     finally:
-        await app.stop()
+        await _end(app)
     if app.crash_reason is not None:
         raise app.crash_reason
     log.info("agents stopped")
+
+
+async def _end(app: faust.App) -> None:
+    """Stops the app, or the process: the consumer's thread may wait for the app to let go of partitions while the app
+    waits for that thread to commit, and as long as the thread lives Python does not end. As after kill -9 nothing is
+    lost by it: what was not committed is read again and known by its offset."""
+    try:
+        async with asyncio.timeout(STOP_S):
+            await app.stop()
+    except TimeoutError:
+        log.error("the consumer does not stop; the process ends without it", crash=repr(app.crash_reason))  # noqa: TRY400
+        os._exit(1)
 
 
 def _count_slots(agents: Sequence[StatefulAgent[Any]]) -> None:

@@ -102,6 +102,16 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
         run=trial_in("reliability.chaos.rebalances"),
     ),
     Scenario(
+        name="agent-stops",
+        about="One of two workers of the agents is stopped (SIGSTOP) past its session while events of 16 instruments "
+        "stream in; the other takes its partitions over, then the first is continued. Judged as the rebalances; and a "
+        "worker that was stopped may bring out at most the batch it had under way.",
+        unit="stops",
+        size=3,
+        long_size=20,
+        run=trial_in("reliability.chaos.agent_stops"),
+    ),
+    Scenario(
         name="poison",
         about="One malformed record for every hundred on all input topics of a pipeline that trades: garbage, empty, "
         "cut off, another key's, numbers that are none, an intent that asks for nothing. Whoever cannot read one must "

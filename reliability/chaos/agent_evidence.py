@@ -7,7 +7,7 @@ contradicting, whatever was killed when.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,7 +26,12 @@ from topics.v1.state_pb2 import AgentState
 
 @dataclass(frozen=True)
 class Counts:
-    """How much was looked at: a check of nothing shows nothing."""
+    """How much was looked at: a check of nothing shows nothing.
+
+    `written_on`: late states that their writer handed to its producer after the next owner's first one, not before;
+    `most_written_on` of them are of one key and owner. One can be: a process that was stopped between its look at the
+    lease and the write that follows it.
+    """
 
     states: int
     intents: int
@@ -34,6 +39,8 @@ class Counts:
     terms: int
     late_writes: int = 0
     contradicting: int = 0
+    written_on: int = 0
+    most_written_on: int = 0
 
 
 async def read_all(address: LogAddress, topic: Topic[Any]) -> list[ConsumerRecord]:
@@ -53,8 +60,10 @@ async def verify(address: LogAddress, agents: list[PureAgent[Any]], *, late_writ
     decided: dict[str, set[bytes]] = defaultdict(set)
     decided_late: dict[str, set[bytes]] = defaultdict(set)
     terms: set[tuple[str, int, int]] = set()
+    written_on: Counter[tuple[str, bytes, int]] = Counter()
     for agent in agents:
         records = await read_all(address, agent.state_topic)
+        written_on += _written_on(agent, records)
         facts = await _facts(address, agent)
         chains: dict[bytes, list[AgentState]] = defaultdict(list)
         for record in records:
@@ -88,7 +97,25 @@ async def verify(address: LogAddress, agents: list[PureAgent[Any]], *, late_writ
     assert len(names) == len(intents), "one intent id with two sets of details"
     assert not missed, f"events that no state contains: {missed}"
     contradicting = _contradicting(intents, [Intent.FromString(value) for value in decided_late[INTENTS.name]])
-    return Counts(states, len(intents), repeated, len(terms), late, contradicting)
+    most = max(written_on.values(), default=0)
+    return Counts(
+        states, len(intents), repeated, len(terms), late, contradicting, written_on.total(), most_written_on=most
+    )
+
+
+def _written_on(agent: PureAgent[Any], records: Iterable[ConsumerRecord]) -> Counter[tuple[str, bytes, int]]:
+    """States by agent, key and term that were handed over once a newer term had written. Records of a partition in
+    order; their time is when the producer got them."""
+    found: Counter[tuple[str, bytes, int]] = Counter()
+    newest: dict[bytes, tuple[int, int]] = {}
+    for record in records:
+        term = decode(agent.state_topic, record.value).term
+        owner, since_ms = newest.get(record.key, (0, 0))
+        if term > owner:
+            newest[record.key] = (term, record.timestamp)
+        elif term < owner and record.timestamp > since_ms:
+            found[agent.name, record.key, term] += 1
+    return found
 
 
 def _by_owner(written: list[AgentState]) -> tuple[list[AgentState], list[AgentState]]:

@@ -50,6 +50,11 @@ class Workers:
             process.kill()
         await process.wait()
 
+    def tell(self, worker_id: str, number: signal.Signals) -> None:
+        """SIGSTOP, SIGCONT; nothing where it has ended."""
+        if self.running[worker_id].returncode is None:
+            self.running[worker_id].send_signal(number)
+
     async def leave(self, worker_id: str) -> None:
         """SIGTERM: it goes in order; what it ended with is remembered where it is not 0."""
         process = self.running.pop(worker_id)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -35,6 +37,7 @@ NAME: Final = "rebalances"
 TITLE: Final = "A storm of rebalances"
 SYMBOLS: Final = [f"S{number}USDT" for number in range(16)]
 EVENTS_EACH: Final = 1_700
+Hurt = Callable[[Workers, random.Random], Awaitable[str]]
 _TAKEN_OVER: Final = "partitions taken over"
 _MOST_WORKERS: Final = 3
 # Ended in order, or by SIGTERM before it had begun to listen for it.
@@ -48,11 +51,18 @@ def run(rebalances: int) -> Result:
 
 
 async def _on_own_log(folder: Path, rebalances: int) -> Findings:
+    async with own_log() as log:
+        return await trial(log, folder, rebalances)
+
+
+@asynccontextmanager
+async def own_log() -> AsyncIterator[LogAddress]:
+    """With its topics, on a broker of its own, for as long as the block lasts."""
     async with own_servers(postgres=False) as servers:
         log = LogAddress(servers.bootstrap)
         await apply(log)
         await _keep_everything(log)
-        return await trial(log, folder, rebalances)
+        yield log
 
 
 async def _keep_everything(log: LogAddress) -> None:
@@ -69,10 +79,12 @@ async def _keep_everything(log: LogAddress) -> None:
         await admin.close()
 
 
-async def trial(log: LogAddress, folder: Path, rebalances: int) -> Findings:
-    """`log` with its topics, empty; `folder` for the workers' data and logs."""
+async def trial(log: LogAddress, folder: Path, rebalances: int, hurt: Hurt | None = None) -> Findings:
+    """`log` with its topics, empty; `folder` for the workers' data and logs. `hurt` makes one rebalance and gives its
+    kind; by default one of those this trial knows."""
     found = Findings()
     chance = random.Random(20_261_130)  # noqa: S311 - to be repeated, not to be secret
+    hurt = hurt or _one
     settings = AgentsSettings(data_dir=folder)
     workers = Workers(log, folder)
     feed = Feed(log, SYMBOLS, chance)
@@ -84,8 +96,8 @@ async def trial(log: LogAddress, folder: Path, rebalances: int) -> Findings:
         async with feed.running():
             await wait_for("an order for every instrument", lambda: feed.traded == set(SYMBOLS), _CAUGHT_UP_S)
             for _ in range(rebalances):
-                began, before = time.monotonic(), _taken_over(folder)
-                kind = await _one(workers, chance)
+                began, before = time.monotonic(), taken_over(folder)
+                kind = await hurt(workers, chance)
                 what[kind] = what.get(kind, 0) + 1
                 await wait_for(f"a rebalance after: {kind}", partial(_more_taken_over, workers, folder, before), _ONE_S)
                 waits.append(time.monotonic() - began)
@@ -110,6 +122,7 @@ async def trial(log: LogAddress, folder: Path, rebalances: int) -> Findings:
         "outputs sent again": counts.repeated_outputs,
         "owners of a partition, all agents": counts.terms,
         "late states, passed over by their term": counts.late_writes,
+        "of these handed over after the next owner had written": counts.written_on,
         "late intents that contradict": counts.contradicting,
         "workers that ended by themselves, crash-only": sum(code not in _WELL for code in workers.exit_codes),
     }
@@ -141,16 +154,20 @@ async def _verified(found: Findings, log: LogAddress, settings: AgentsSettings) 
         found.violations.append(str(error))
         return Counts(0, 0, 0, 0)
     found.expect_equal(counts.contradicting, 0, "late intents that contradict an owner's")
+    found.expect(
+        counts.most_written_on <= 1,
+        f"a former owner wrote {counts.most_written_on} states of one key after the next owner had written",
+    )
     return counts
 
 
-def _taken_over(folder: Path) -> int:
-    """How often the grid agent of any worker has taken partitions over."""
-    lines = (line for path in folder.glob("*.log") for line in path.read_text(errors="replace").splitlines())
+def taken_over(folder: Path, worker_id: str = "*") -> int:
+    """How often the grid agent of the worker, or of any, has taken partitions over."""
+    lines = (line for path in folder.glob(f"{worker_id}.log") for line in path.read_text(errors="replace").splitlines())
     return sum(_TAKEN_OVER in line and '"agent":"grid"' in line for line in lines)
 
 
 async def _more_taken_over(workers: Workers, folder: Path, before: int) -> bool:
     """A worker that was starved past its session ends by itself; without its supervisor nobody would be left."""
     await workers.revive()
-    return _taken_over(folder) > before
+    return taken_over(folder) > before

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reliability.chaos import broker_kills, projector_kills, rebalances, rebuild_kills
+from reliability.chaos import agent_stops, broker_kills, projector_kills, rebalances, rebuild_kills
 from topics.admin import apply
 from topics.log import LogAddress
 
@@ -43,3 +43,12 @@ async def test_workers_that_join_leave_and_die_lose_and_repeat_nothing(log: LogA
     found = await rebalances.trial(log, tmp_path, 2)
     assert found.violations == []
     assert int(found.measures["intents"]) > 50
+
+
+async def test_a_worker_that_slept_past_its_lease_writes_no_more_than_it_had_under_way(
+    log: LogAddress, tmp_path: Path
+) -> None:
+    """ORD-5, GRID-1: SIGSTOP until another worker has its partitions, SIGCONT: no late state counts."""
+    found = await agent_stops.trial(log, tmp_path, 1)
+    assert found.violations == []
+    assert found.measures["of these: stopped and continued"] == 1

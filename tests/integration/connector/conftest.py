@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from benchmarks.connector_process import RunningConnector
 from connector.settings import VenueConnection
+from topics.admin import apply
+from topics.log import LogAddress
 from venue.main import serve
 from venue.settings import VenueSettings
 
@@ -67,3 +70,39 @@ async def paper_venue(tmp_path: Path) -> AsyncIterator[PaperVenue]:
         yield venue
     finally:
         await venue.stop()
+
+
+@pytest.fixture
+async def log(kafka_bootstrap: str, namespace: str) -> LogAddress:
+    address = LogAddress(kafka_bootstrap, namespace)
+    await apply(address)
+    return address
+
+
+@pytest.fixture
+async def connector_process(
+    paper_venue: PaperVenue, log: LogAddress, postgres_database: str, tmp_path: Path
+) -> AsyncIterator[RunningConnector]:
+    """`tapeline connector` in a process of its own, ready."""
+    running = RunningConnector(tmp_path, told(paper_venue, log, postgres_database))
+    running.spawn()
+    try:
+        await running.ready()
+        yield running
+    finally:
+        await asyncio.to_thread(running.end)
+
+
+def told(paper_venue: PaperVenue, log: LogAddress, dsn: str, *, secret: SecretStr = SECRET) -> dict[str, str]:
+    """The environment of a connector's process."""
+    connection = paper_venue.connection(secret=secret)
+    return {
+        "TAPELINE_KAFKA__BOOTSTRAP": log.bootstrap,
+        "TAPELINE_KAFKA__TOPIC_PREFIX": log.namespace,
+        "TAPELINE_POSTGRES__DSN": dsn,
+        "TAPELINE_CONNECTOR__VENUE__REST_URL": connection.rest_url or "",
+        "TAPELINE_CONNECTOR__VENUE__WS_URL": connection.ws_url or "",
+        "TAPELINE_CONNECTOR__VENUE__API_KEY": connection.api_key.get_secret_value(),
+        "TAPELINE_CONNECTOR__VENUE__API_SECRET": connection.api_secret.get_secret_value(),
+        "TAPELINE_CONNECTOR__VENUE__SYMBOLS": '["BTCUSDT"]',
+    }

@@ -22,10 +22,10 @@ from connector.server import SERVICE_NAME
 from connector.settings import ConnectorSettings
 from connector.v1.connector_pb2 import VERDICT_ACCEPTED, VERDICT_REJECTED, PlaceOrderRequest
 from tests.integration.connector.conftest import PaperVenue
-from topics.admin import apply
+from tests.integration.connector.log_contents import everything
 from topics.catalogue import ACCOUNT, FUNDING, INSTRUMENTS, MARKET, ORDERS, Topic
 from topics.codec import decode
-from topics.log import LogAddress, partitions_of, read_to_end, reader
+from topics.log import LogAddress, partitions_of, reader
 from topics.scale import Scale
 from topics.v1.common_pb2 import OrderType, Side, TimeInForce
 from topics.v1.market_pb2 import MarketBatch
@@ -33,13 +33,6 @@ from topics.v1.orders_pb2 import OrderStatus
 
 SYMBOL = "BTCUSDT"
 WAIT_S = 30.0
-
-
-@pytest.fixture
-async def log(kafka_bootstrap: str, namespace: str) -> LogAddress:
-    address = LogAddress(kafka_bootstrap, namespace)
-    await apply(address)
-    return address
 
 
 @dataclass
@@ -66,15 +59,6 @@ async def running(paper_venue: PaperVenue, log: LogAddress, dsn: str, **changes:
         finally:
             stop.set()
             await asyncio.wait_for(task, WAIT_S)
-
-
-async def everything(log: LogAddress, topic: Topic[Any]) -> list[Any]:
-    """All messages of a topic, in the order of their partitions."""
-    found = []
-    async with reader(log, client_id="test") as consumer:
-        async for records in read_to_end(consumer, partitions_of(log, [topic])):
-            found += [decode(topic, record.value) for record in records]
-    return found
 
 
 async def first_of(log: LogAddress, topic: Topic[Any]) -> Any:

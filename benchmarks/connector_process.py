@@ -37,7 +37,7 @@ class RunningConnector:
             "TAPELINE_CONNECTOR__OPERATIONS_PORT": str(operations_port),
         }
         self.address = f"127.0.0.1:{grpc_port}"
-        self._metrics_url = f"http://127.0.0.1:{operations_port}/metrics"
+        self.metrics_url = f"http://127.0.0.1:{operations_port}/metrics"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -83,7 +83,7 @@ class RunningConnector:
 
     async def metrics(self) -> dict[str, float]:
         """Of those without labels, by name."""
-        async with aiohttp.ClientSession() as session, session.get(self._metrics_url) as answer:
+        async with aiohttp.ClientSession() as session, session.get(self.metrics_url) as answer:
             text = await answer.text()
         families = text_string_to_metric_families(text)
         return {sample.name: sample.value for family in families for sample in family.samples if not sample.labels}

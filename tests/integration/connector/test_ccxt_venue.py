@@ -226,7 +226,7 @@ async def _without_venue(connected: Connected) -> OrderRequest:
 
 
 async def test_prices_funding_and_candles_are_read_as_they_are_streamed(connected: Connected) -> None:
-    """FUND-1: what is asked for has the form of what is told."""
+    """FUND-1, GRPC-2: what is asked for has the form of what is told."""
     venue = connected.port
     quote = await venue.best_quote(SYMBOL)
     assert 0 < quote.bid_ticks < quote.ask_ticks

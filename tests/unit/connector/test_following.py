@@ -78,7 +78,7 @@ async def test_a_new_subscriber_begins_now_and_knows_where() -> None:
 
 @pytest.mark.parametrize("missed", [1, FEW, FEW + 1, PAGE + 10])
 async def test_what_was_missed_over_a_restart_comes_before_what_happens(missed: int) -> None:
-    """No number is left out and none comes twice, however much it was and whatever is said meanwhile."""
+    """GRPC-5: no number is left out and none comes twice, however much it was and whatever is said meanwhile."""
     broker = MemoryBroker()
     async with process(broker) as before:
         await before.tell(A, B)
@@ -188,7 +188,7 @@ async def test_a_connector_that_stops_ends_those_that_come_too() -> None:
 
 
 async def test_nobody_hears_of_a_number_before_the_log_has_it() -> None:
-    """A number told and then lost in a crash would be given to another message; and nothing overtakes."""
+    """GRPC-5: a number told and then lost in a crash would be given to another message; and nothing overtakes."""
     broker = MemoryBroker()
     async with process(broker) as it:
         broker.go_down()

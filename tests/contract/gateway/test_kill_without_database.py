@@ -20,6 +20,7 @@ class Away(MemoryLedger):
     def __init__(self, database: MemoryDatabase) -> None:
         super().__init__(database)
         self.is_away = False
+        self.looks_missed = 0
 
     def _reach(self) -> None:
         if self.is_away:
@@ -30,6 +31,7 @@ class Away(MemoryLedger):
         return dict(await super().commit(batch))
 
     async def kill_state(self) -> KillState:
+        self.looks_missed += self.is_away
         self._reach()
         return await super().kill_state()
 
@@ -90,6 +92,7 @@ async def test_a_kill_found_after_the_database_was_away_is_carried_out_before_th
     ledger.is_away = True
     with pytest.raises(ConnectionError):
         await gateway.wait_failed()
+    await stage.until(lambda: ledger.looks_missed > 0)
     ledger.is_away = False
     database.turn_kill(f"{VENUE}:{ACCOUNT}", killed=True, by="Ann", reason="drill", everything=False, time_ms=1)
     async with asyncio.timeout(5):

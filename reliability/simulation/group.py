@@ -8,6 +8,7 @@ goes to one worker.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
@@ -16,6 +17,7 @@ from reliability.simulation.loop import VirtualLoop
 from reliability.simulation.weather import quick_s
 from topics.catalogue import PARTITIONS
 
+_APART_S = 1e-6
 ReadPlace = tuple[str, str, int]
 """Agent, catalogue topic, partition."""
 
@@ -42,6 +44,7 @@ class Group:
     offsets: dict[ReadPlace, int] = field(default_factory=dict)
     generation: int = 0
     _members: dict[str, Worker] = field(default_factory=dict)
+    _heard_s: dict[Worker, float] = field(default_factory=dict)
     _turn: int = 0
     _revoked: set[str] = field(default_factory=set)
     _all_revoked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -66,7 +69,7 @@ class Group:
         self._turn += 1
         self._revoked.clear()
         for worker in self._members.values():
-            self.loop.outside_later(self._way(), self._take_back, worker, self._turn)
+            self._tell(worker, worker.told_to_revoke, self._turn)
         self.loop.outside_later(self.session_s, self._deal, self._turn)
 
     def _way(self) -> float:
@@ -100,12 +103,15 @@ class Group:
         self.random.shuffle(names)
         for rank, name in enumerate(names):
             partitions = frozenset(range(rank, PARTITIONS, len(names)))
-            self.loop.outside_later(self._way(), self._give, self._members[name], partitions, self._turn)
+            member = self._members[name]
+            self._tell(member, self._give, member, partitions, self._turn)
 
-    def _take_back(self, worker: Worker, turn: int) -> None:
+    def _tell(self, worker: Worker, tell: Callable[..., None], *what: object) -> None:
         """A member hears of its partitions and of rebalances on one connection: never in another order."""
-        if turn == self._turn:
-            worker.told_to_revoke(turn)
+        now_s = self.loop.time()
+        heard_s = max(now_s + self._way(), self._heard_s.get(worker, 0.0) + _APART_S)
+        self._heard_s[worker] = heard_s
+        self.loop.outside_later(heard_s - now_s, tell, *what)
 
     def _give(self, worker: Worker, partitions: frozenset[int], turn: int) -> None:
         if turn == self._turn:

@@ -41,7 +41,7 @@ class GroupCommit:
         self._claims: dict[str, _Claim] = {}
         self._waiting: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
-        self._timer_runs = False
+        self._timed = False
 
     def claim(self, order: Order, position: IntentPosition | None = None) -> "asyncio.Future[Order | None]":
         """In line at once. Durable, with the intent's offset, when it gives None; otherwise the order that has this id
@@ -110,7 +110,7 @@ class GroupCommit:
             await self._commit()
 
     async def _commit(self) -> None:
-        batch, self._batch = self._batch, Batch()
+        batch, self._batch, self._timed = self._batch, Batch(), False
         claims, self._claims = self._claims, {}
         waiting, self._waiting = self._waiting, []
         batch.positions = self.progress.moved()
@@ -164,16 +164,15 @@ class GroupCommit:
             self.progress.finish(position)
 
     def _soon(self) -> None:
-        if not self._timer_runs:
-            self._timer_runs = True
-            self._background.spawn(self._wake_later(), name="ledger flush")
+        """Once a batch: what goes with a claim meanwhile needs no transaction of its own."""
+        if not self._timed:
+            self._timed = True
+            self._background.spawn(self._wake_later(self._batch), name="ledger flush")
 
-    async def _wake_later(self) -> None:
-        try:
-            await self._clock.sleep(self._flush_delay_s)
-        finally:
-            self._timer_runs = False
-        self._wake.set()
+    async def _wake_later(self, batch: Batch) -> None:
+        await self._clock.sleep(self._flush_delay_s)
+        if batch is self._batch:
+            self._wake.set()
 
 
 def _at(batch: Batch, when: str) -> None:

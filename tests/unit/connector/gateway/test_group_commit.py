@@ -1,4 +1,6 @@
-"""A transaction stores the offsets of its own intents: never of one whose claim is still in line."""
+"""A transaction stores the offsets of its own intents, never of one whose claim is still in line; and there is none for
+nothing.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,7 +11,22 @@ from connector.gateway.ledger import Batch, IntentPosition
 from connector.gateway.lifecycle import Order
 from connector.gateway.memory_ledger import MemoryLedger
 from tests.unit.connector.gateway.given import ACCOUNT, VENUE, order
-from tests.unit.connector.gateway.quick_clock import QuickClock
+from tests.unit.connector.gateway.quick_clock import SPEED, QuickClock
+
+
+class CountingLedger(MemoryLedger):
+    """What each transaction changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed: list[set[str]] = []
+        self.written = asyncio.Event()
+
+    async def commit(self, batch: Batch) -> Mapping[str, Order]:
+        given_back = await super().commit(batch)
+        self.changed.append(set(batch.changes))
+        self.written.set()
+        return given_back
 
 
 class HeldLedger(MemoryLedger):
@@ -53,4 +70,23 @@ async def test_a_transaction_tried_again_stores_nothing_of_the_next_one() -> Non
     group.skip(elsewhere)
     await group.flush()
     assert ledger.stored[-1] == {0: 4, 1: 1}
+    await background.stop()
+
+
+async def test_what_went_with_a_claim_has_no_transaction_of_its_own_later() -> None:
+    """NFR: an empty one costs as much as a full one, and the next claim waits behind it."""
+    ledger, background, clock = CountingLedger(), Background(), QuickClock()
+    await ledger.start(VENUE, ACCOUNT, "test")
+    group = GroupCommit(ledger, clock, background, flush_delay_s=1.0)
+    background.spawn(group.run(), name="ledger")
+    async with asyncio.timeout(5):
+        await group.claim(order(1))
+        group.change([order(1)], [], {})
+        await group.claim(order(2))
+        await asyncio.sleep(20 / SPEED)  # the wait for the change is long over
+        assert ledger.changed == [set(), {order(1).id}]
+        ledger.written.clear()
+        group.change([order(2)], [], {})
+        await ledger.written.wait()
+    assert ledger.changed[2:] == [{order(2).id}]
     await background.stop()

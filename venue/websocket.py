@@ -25,7 +25,7 @@ from venue.listen_keys import ListenKeys
 from venue.streams import USER, Streams, Subscriber
 
 log = logging.getLogger(__name__)
-STREAM = re.compile(r"![a-zA-Z]+(@arr)?(@1s)?|[a-z0-9_]+@(bookTicker|trade|aggTrade|markPrice(@1s)?|kline_\d+[mhd])")
+STREAM = re.compile(r"![a-zA-Z]+(@arr)?(@1s)?|[a-z0-9_-]+@(bookTicker|trade|aggTrade|markPrice(@1s)?|kline_\d+[mhd])")
 PING_EVERY_S = 54.0
 PREFIXES = {
     "": Product.SPOT,

@@ -75,6 +75,12 @@ class Venue:
         async with self._http.request(method, f"{path}?{signed(**parameters)}", headers=headers) as answer:
             return await answer.json()
 
+    async def subscribed(self, name: str) -> Any:
+        """What the venue answers to a subscription."""
+        async with self._http.ws_connect("/ws") as socket:
+            await socket.send_json({"method": "SUBSCRIBE", "params": [name], "id": 1})
+            return await socket.receive_json(timeout=5)
+
     async def until(self, events: int) -> dict[str, Any]:
         async with asyncio.timeout(5):
             while (state := await self.get("/paper/v1/state"))["live"]["events"] < events:
@@ -96,6 +102,17 @@ async def test_the_followed_venue_s_instrument_and_clock_are_its_own(tmp_path: P
         filters = {one["filterType"]: one for one in info["filters"]}
         assert (info["symbol"], filters["PRICE_FILTER"]["tickSize"]) == ("SOLUSDT", "0.001")
         assert filters["LOT_SIZE"]["stepSize"] == "1"
+
+
+@pytest.mark.parametrize("symbol", ["BTC-USDT-SWAP", "BTC_USDT"])
+async def test_a_symbol_as_another_venue_spells_it_has_streams_too(tmp_path: Path, symbol: str) -> None:
+    """VEN-1: OKX and Gate put dashes and underscores into their names."""
+    header = header_line("okx", "perpetual", [SOL | {"symbol": symbol}])
+    async with Feed(header) as feed, venue(tmp_path, feed) as paper:
+        feed.say("quote", 1_000, symbol, bid="20.001", bid_size="5", ask="20.003", ask_size="5", update_id=1)
+        await paper.until(1)
+        answer = await paper.subscribed(f"{symbol.lower()}@bookTicker")
+        assert answer == {"result": None, "id": 1}
 
 
 async def test_a_resting_order_is_filled_by_the_followed_market(tmp_path: Path) -> None:

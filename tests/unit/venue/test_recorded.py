@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -122,6 +123,7 @@ def test_gaps_and_candles_are_not_played_and_the_trades_of_a_gap_are(tmp_path: P
 
 def test_a_last_line_cut_off_by_a_kill_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """ES-2: kill -9 leaves a readable tape."""
+    caplog.set_level(logging.WARNING)
     path = written(tmp_path, BOTH, trade(3, "20.000"))
     path.write_bytes(path.read_bytes()[:-20])
     assert len(played(path)) == 2
@@ -130,6 +132,7 @@ def test_a_last_line_cut_off_by_a_kill_is_left_out_and_said(tmp_path: Path, capl
 
 def test_a_block_cut_off_by_a_kill_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """ES-2: the same for a compressed tape: what is in whole blocks is played."""
+    caplog.set_level(logging.WARNING)
     path = written(tmp_path, BOTH, name="tape.jsonl.gz")
     path.write_bytes(path.read_bytes() + gzip.compress(trade(3, "20.000"))[:-40])
     assert len(played(path)) == 2

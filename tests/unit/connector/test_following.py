@@ -12,8 +12,8 @@ from connector.broadcast import SlowSubscriberError, StreamEndedError
 from connector.following import FEW, Begin, Channel, Following
 from connector.grpc_errors import InvalidFieldError
 from connector.publisher import Publisher
-from connector.replay import PAGE, MissedError, Replays
-from connector.sequences import resume
+from connector.replay import PAGE, MissedError, Missing, Replays
+from connector.sequences import by_partition, resume
 from topics.catalogue import MARKET, ORDERS
 from topics.codec import Record
 from topics.memory_broker import MemoryBroker
@@ -227,3 +227,17 @@ async def test_what_waited_for_a_busy_subscriber_comes_together() -> None:
             it.publisher.market.publish(A, MarketBatch(symbol=A, first_seq=number, events=[event]), number)
         together = await asyncio.wait_for(reading, WAIT_S)
         assert (together.first_seq, [event.quote.update_id for event in together.events]) == (1, list(range(1, 101)))
+
+
+async def test_a_key_that_is_missed_later_is_found_before_where_the_last_page_ended() -> None:
+    """GRPC-5: a page goes on where the last one ended, unless another key's messages lie further back."""
+    symbols = (f"S{number}" for number in range(100))
+    one, other = [it for it in symbols if len(by_partition(ORDERS, "", [f"paper:{A}", f"paper:{it}"])) == 1][:2]
+    async with process(MemoryBroker()) as it:
+        await it.tell(one, other, one)
+        replay = Replays(it.log).of(ORDERS)
+        assert seqs(await replay.page({f"paper:{one}": Missing(0, 2)}), one) == [1, 2]
+        await it.tell(one)
+        missing = {f"paper:{one}": Missing(2, 3), f"paper:{other}": Missing(0, 1)}
+        found = await replay.page(missing)
+        assert (seqs(found, one), seqs(found, other)) == ([3], [1])

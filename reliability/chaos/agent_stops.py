@@ -25,6 +25,8 @@ NAME: Final = "agent-stops"
 TITLE: Final = "A worker of the agents stopped past its lease and continued"
 _LEASE_OVER: Final = "the group last confirmed this worker"
 _ONE_S: Final = 120.0
+# So that the other one has written every key: what had been handed over is then seen to be late by its term.
+_LONGER_S: Final = (1.5, 4.0)
 
 
 def run(stops: int) -> Result:
@@ -59,7 +61,7 @@ async def _stopped(workers: Workers, chance: random.Random) -> str:
     workers.tell(victim, signal.SIGSTOP)
     try:
         await wait_for(f"another worker to take over from {victim}", lambda: by_others() > before, _ONE_S)
-        await asyncio.sleep(chance.uniform(0.0, 3.0))
+        await asyncio.sleep(chance.uniform(*_LONGER_S))
     finally:
         workers.tell(victim, signal.SIGCONT)
     await wait_for(f"{victim} to be back", partial(_back, workers, victim, own_before), _ONE_S)

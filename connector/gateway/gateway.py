@@ -48,7 +48,7 @@ from topics.v1.orders_pb2 import ORDER_SOURCE_STREAM, OrderUpdate
 
 _log = get_logger(__name__)
 _STREAM_LOST_TRIES = 5
-_STOP_WAIT_S = 2.0
+STOP_WAIT_S = 2.0
 _MOST_UNSAID = 10_000
 
 
@@ -142,7 +142,7 @@ class Gateway:
     async def _let_placements_land(self) -> None:
         orders = self._desk.orders
         landings = asyncio.gather(*(orders.landed(order.id) for order in orders.open()))
-        limit = asyncio.ensure_future(self._desk.clock.sleep(_STOP_WAIT_S))
+        limit = asyncio.ensure_future(self._desk.clock.sleep(STOP_WAIT_S))
         both: set[asyncio.Future[Any]] = {landings, limit}
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         for future in both:

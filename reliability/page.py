@@ -54,6 +54,8 @@ NOT_PROMISED = """\
   that time both may live.
 - A request that reaches the venue after the time in which the venue says it accepts it (`recvWindow`), on a venue
   that has no such window. The visibility delay must be longer than anything the network can hold back.
+- A clock that jumps ahead by more than 3 s while the connector runs: what is dated by it and held back by the network
+  is accepted by so much longer. (A start refuses a clock more than 1 s ahead.)
 - Both Kafka and Postgres losing what they confirmed to be durable (fsync that does not sync, a volume restored from
   an old copy). Losing the order ledger alone is losing the memory of which ids were used.
 - Byzantine hardware or operating systems: memory or disks that flip bits unnoticed, a clock that stands still for

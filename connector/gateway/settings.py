@@ -51,10 +51,11 @@ class GatewaySettings(_Settings):
         60.0, gt=0, description="an order whose fate is still not known then raises the alert ORDER_UNKNOWN, once"
     )
     visibility_delay_s: float = Field(
-        6.0,
+        9.0,
         ge=0,
         description="between the two look-ups that end in NOT_RECEIVED; longer than the venue accepts a delayed request"
-        " (the adapter sets a recvWindow of 5 s), so that none can arrive after the verdict",
+        " (the adapter sets a recvWindow of 5 s) that is dated by a clock up to 3 s ahead, so that none can arrive"
+        " after the verdict",
     )
     reconcile_interval_s: float = Field(15.0, gt=0)
     reconcile_patience_s: float = Field(

@@ -363,8 +363,8 @@ def test_the_newer_of_mark_and_quote_is_the_price() -> None:
 
 
 def test_how_far_agents_are_is_their_newest_state() -> None:
-    """OBS-1: only progress is kept, never the state itself."""
-    newer = AgentState(agent="grid", venue=VENUE, symbol=SYMBOL, version=8, market_time_ms=99)
+    """OBS-1: only progress is kept, never the state itself; one row a symbol, whose first state knows no account."""
+    newer = AgentState(agent="grid", venue=VENUE, symbol=SYMBOL, account="main", version=8, market_time_ms=99)
     given = Given().then(catalogue.GRID_STATE, AgentState(agent="grid", venue=VENUE, symbol=SYMBOL, version=7), newer)
     assert (given.one(AGENT_PROGRESS).version, given.one(AGENT_PROGRESS).market_time_ms) == (8, 99)
 

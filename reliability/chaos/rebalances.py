@@ -61,11 +61,11 @@ async def own_log() -> AsyncIterator[LogAddress]:
     async with own_servers(postgres=False) as servers:
         log = LogAddress(servers.bootstrap)
         await apply(log)
-        await _keep_everything(log)
+        await keep_everything(log)
         yield log
 
 
-async def _keep_everything(log: LogAddress) -> None:
+async def keep_everything(log: LogAddress) -> None:
     """The judge needs every state that was ever written: nothing is compacted here."""
     states = [topic for topic in TOPICS if topic.compacted]
     configs = {"cleanup.policy": "delete", "retention.ms": "-1"}

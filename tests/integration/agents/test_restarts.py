@@ -15,6 +15,7 @@ from agents.settings import AgentsSettings
 from reliability.chaos.agent_evidence import caught_up, verify
 from reliability.chaos.agent_market import Feed, give_past
 from reliability.chaos.agent_workers import Workers
+from reliability.chaos.rebalances import keep_everything
 from topics import admin
 from topics.log import LogAddress
 
@@ -27,6 +28,7 @@ SYMBOLS = [f"S{number}USDT" for number in range(16)]
 async def address(kafka_bootstrap: str, namespace: str) -> LogAddress:
     address = LogAddress(kafka_bootstrap, namespace)
     await admin.apply(address)
+    await keep_everything(address)
     await give_past(address, PAST_RECORDS)
     return address
 

@@ -13,7 +13,7 @@ from typing import Any, Generic
 from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.errors import ConnectorError
-from connector.sequences import FIRST, by_partition, first_seq, last_seq
+from connector.sequences import FIRST, by_partition, first_seq, last_seq, looking_back
 from topics.catalogue import MessageT, Topic
 from topics.codec import decode
 from topics.errors import MalformedRecordError
@@ -21,8 +21,6 @@ from topics.log import Log, Reader, read_to_end
 
 PAGE = 2_000
 AT_ONCE = 4
-_WINDOW = 256
-_WIDER = 8
 
 
 class MissedError(ConnectorError):
@@ -107,15 +105,11 @@ class Replay(Generic[MessageT]):
 
     async def _start(self, consumer: Reader, partition: TopicPartition, wanted: Mapping[str, Missing]) -> int:
         """An offset before the first missing message of each key, looking ever further back."""
-        consumer.assign([partition])
-        beginning = (await consumer.beginning_offsets([partition]))[partition]
-        end = (await consumer.end_offsets([partition]))[partition]
-        window = _WINDOW
-        while True:
-            start = max(beginning, end - window)
-            if start == beginning or await self._all_before(consumer, partition, start, wanted):
+        *later, beginning = await looking_back(consumer, partition)
+        for start in later:
+            if await self._all_before(consumer, partition, start, wanted):
                 return start
-            window *= _WIDER
+        return beginning
 
     async def _all_before(
         self, consumer: Reader, partition: TopicPartition, start: int, wanted: Mapping[str, Missing]

@@ -80,12 +80,8 @@ async def _newest_of(
     consumer: Reader, topic: Topic[Any], partition: TopicPartition, wanted: set[str]
 ) -> dict[str, Message]:
     """The last message of each key, looking ever further back until all are found or the log begins."""
-    consumer.assign([partition])
-    beginning = (await consumer.beginning_offsets([partition]))[partition]
-    end = (await consumer.end_offsets([partition]))[partition]
-    window = _WINDOW
-    while True:
-        start = max(beginning, end - window)
+    found: dict[str, Message] = {}
+    for start in await looking_back(consumer, partition):
         values: dict[str, list[bytes]] = {}
         async for records in read_to_end(consumer, [partition], start={partition: start}):
             for record in records:
@@ -94,9 +90,21 @@ async def _newest_of(
                     values.setdefault(key, []).append(record.value)
         newest = {key: _last_readable(topic, key, its_values) for key, its_values in values.items()}
         found = {key: message for key, message in newest.items() if message is not None}
-        if found.keys() == wanted or start == beginning:
-            return found
+        if found.keys() == wanted:
+            break
+    return found
+
+
+async def looking_back(consumer: Reader, partition: TopicPartition) -> list[int]:
+    """Offsets to read from, ever further back from the end of the partition; the last is where the log begins."""
+    consumer.assign([partition])
+    beginning = (await consumer.beginning_offsets([partition]))[partition]
+    end = (await consumer.end_offsets([partition]))[partition]
+    window, starts = _WINDOW, []
+    while end - window > beginning:
+        starts.append(end - window)
         window *= _WIDER
+    return [*starts, beginning]
 
 
 def _last_readable(topic: Topic[Any], key: str, values: Sequence[bytes | None]) -> Message | None:
